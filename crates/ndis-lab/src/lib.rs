@@ -1,0 +1,1 @@
+//! An NDIS host for lightweight filters.

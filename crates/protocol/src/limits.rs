@@ -1,0 +1,13 @@
+//! What the driver takes at most: a limit on everything that a client can make it hold.
+
+/// Bytes of input that one request may bring.
+pub const REQUEST_BYTES: usize = 1 << 20;
+
+/// Frames that one [`Request::Inject`](crate::Request::Inject) may bring.
+pub const BATCH_FRAMES: u32 = 4096;
+
+/// Injections that may wait for frame buffers on one adapter at a time.
+pub const PENDING_REQUESTS: usize = 64;
+
+/// Frames that may join into one NET_BUFFER_LIST.
+pub const LIST_FRAMES: u32 = 64;

@@ -1,2 +1,72 @@
-//! Commands.
-fn main() {}
+//! `cargo xtask`: set-up, build, demo, test and lint on any host.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::{demo, driver, lint, test, workspace::Workspace};
+
+/// Framecast's commands. Each sets up what it needs first.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check that the driver compiles, without linking it
+    Check,
+    /// Build the driver: target/driver/x64/framecast.sys
+    Build,
+    /// Build the driver, then run every test of the host crates
+    Test {
+        /// What to hand on to `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Check formatting, lints, documentation and where unsafe code is
+    Lint,
+    /// Show the driver at work in the lab
+    Demo {
+        /// The capture whose frames are sent
+        #[arg(long, value_name = "FILE")]
+        pcap: PathBuf,
+        /// The folder that receives what came out
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Run any cargo command on the driver, as `build` and `lint` do
+    Driver {
+        /// The cargo command and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    let workspace = Workspace::here();
+    match command {
+        Command::Check => driver::check(&workspace),
+        Command::Build => {
+            let image = driver::build(&workspace)?;
+            println!("{}", workspace.shown(&image.driver));
+            Ok(())
+        }
+        Command::Test { arguments } => test::run(&workspace, &arguments),
+        Command::Lint => lint::run(&workspace),
+        Command::Demo { pcap, out } => demo::run(&workspace, &pcap, &out),
+        Command::Driver { arguments } => driver::cargo(&workspace, &arguments),
+    }
+}

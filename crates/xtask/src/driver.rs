@@ -1,0 +1,84 @@
+//! Builds the driver.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    kit::{Kit, TARGET},
+    progress,
+    workspace::Workspace,
+};
+
+/// A built driver.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// The driver.
+    pub driver: PathBuf,
+    /// Its symbols.
+    pub symbols: PathBuf,
+    /// The linker's map of it.
+    pub map: PathBuf,
+}
+
+/// Builds the driver and leaves it in `target/driver/x64`.
+///
+/// # Errors
+///
+/// When the tools cannot be set up, or the driver does not build.
+pub fn build(workspace: &Workspace) -> Result<Image> {
+    let (mut command, built) = command(workspace, "build")?;
+    command.args(["--release", "--package", "framecast"]);
+    progress::shown("Building the driver", &mut command)?;
+
+    let folder = workspace.target().join("driver/x64");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let release = built.join("release");
+    let copy = |from: PathBuf, name: &str| {
+        let to = folder.join(name);
+        fs::copy(&from, &to)
+            .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+        anyhow::Ok(to)
+    };
+    Ok(Image {
+        driver: copy(release.join("framecast.dll"), "framecast.sys")?,
+        symbols: copy(release.join("framecast.pdb"), "framecast.pdb")?,
+        // The linker writes the map where it links; cargo does not carry it along.
+        map: copy(release.join("deps/framecast.map"), "framecast.map")?,
+    })
+}
+
+/// Checks that the driver compiles.
+///
+/// # Errors
+///
+/// When the tools cannot be set up, or the driver does not compile.
+pub fn check(workspace: &Workspace) -> Result<()> {
+    let (mut command, _) = command(workspace, "check")?;
+    command.args(["--release", "--package", "framecast"]);
+    progress::shown("Checking the driver", &mut command)
+}
+
+/// Runs cargo with `arguments` under the kit.
+///
+/// # Errors
+///
+/// When the tools cannot be set up, or the command fails.
+pub fn cargo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let (subcommand, rest) = arguments.split_first().context("name a cargo command")?;
+    let (mut command, _) = command(workspace, subcommand)?;
+    command.args(rest);
+    progress::shown(&format!("cargo {subcommand} for {TARGET}"), &mut command)
+}
+
+/// The cargo command that works on drivers on this host, and the folder its results are in.
+fn command(workspace: &Workspace, subcommand: &str) -> Result<(Command, PathBuf)> {
+    if cfg!(windows) {
+        // The WDK is at hand: nothing of ours stands in between.
+        let mut command = workspace.cargo(subcommand);
+        command.arg("--locked");
+        return Ok((command, workspace.target()));
+    }
+    let kit = Kit::prepare(workspace)?;
+    Ok((kit.cargo(subcommand), kit.output().to_path_buf()))
+}

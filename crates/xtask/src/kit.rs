@@ -1,0 +1,162 @@
+//! Cargo, set up to build drivers on a host that is not Windows.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+use wdk_kit::KitRoot;
+
+use crate::{
+    setup::{self, Linker, Tools},
+    vendor,
+    workspace::Workspace,
+};
+
+/// The target that drivers are built for.
+pub const TARGET: &str = "x86_64-pc-windows-msvc";
+
+/// Variables that would change what is built.
+const UNWANTED: &[&str] = &[
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_RUSTFLAGS",
+    "RUSTC",
+    "RUSTDOC",
+    "RUSTFLAGS",
+    "RUSTUP_TOOLCHAIN",
+    "Version_Number",
+];
+
+/// All that a driver build needs, in place.
+#[derive(Debug, Clone)]
+pub struct Kit {
+    workspace: Workspace,
+    tools: Tools,
+    wdk: KitRoot,
+    vendored: PathBuf,
+    target_dir: PathBuf,
+    output: PathBuf,
+}
+
+impl Kit {
+    /// Finds or installs the tools, vendors the dependencies and lays out the stand-in for a WDK.
+    /// What is already in place is left alone.
+    ///
+    /// # Errors
+    ///
+    /// When a tool is missing and cannot be installed, when the dependencies cannot be fetched, or
+    /// when they are not those that this crate knows how to edit.
+    pub fn prepare(workspace: &Workspace) -> Result<Self> {
+        let folder = workspace.kit();
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        // Two commands at once must not write the same files.
+        let guard = File::create(folder.join("lock")).context("cannot make the kit's lock")?;
+        guard.lock().context("cannot take the kit's lock")?;
+
+        let tools = setup::tools(workspace)?;
+        let wdk = wdk_kit::lay_out(&folder.join("wdk"))?;
+        let vendored = vendor::dependencies(workspace, &tools.toolchain)?;
+        let target_dir = folder.join("build");
+        let output = target_dir.join(TARGET);
+        Ok(Self { workspace: workspace.clone(), tools, wdk, vendored, target_dir, output })
+    }
+
+    /// Where the results of [`Kit::cargo`] are: below this folder, by profile.
+    #[must_use]
+    pub fn output(&self) -> &Path {
+        &self.output
+    }
+
+    /// The stand-in for a WDK.
+    #[must_use]
+    pub fn wdk(&self) -> &KitRoot {
+        &self.wdk
+    }
+
+    /// The tools in use.
+    #[must_use]
+    pub fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    /// A cargo command for drivers: `build`, `check`, `clippy`, `doc`, `rustc` … It runs in the
+    /// top folder; name packages and further arguments as for any cargo.
+    #[must_use]
+    pub fn cargo(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(&self.tools.toolchain.cargo);
+        self.environment(&mut command);
+        command
+            .current_dir(self.workspace.root())
+            .args([subcommand, "--locked", "--target", TARGET])
+            .arg("--target-dir")
+            .arg(&self.target_dir)
+            .args(["--config", r#"source.crates-io.replace-with="kit""#])
+            .arg("--config")
+            .arg(setting("source.kit.directory", &literal(&self.vendored.to_string_lossy())))
+            .arg("--config")
+            .arg(setting(&format!("target.{TARGET}.rustflags"), &list(&self.rustflags())));
+        if self.tools.toolchain.library.is_some() {
+            command.args(["-Z", "build-std=core,alloc,panic_abort"]);
+        }
+        command
+    }
+
+    /// The linker, as a path or a name that the compiler knows.
+    #[must_use]
+    pub fn linker(&self) -> &Path {
+        match &self.tools.linker {
+            Linker::RustLld => Path::new("rust-lld"),
+            Linker::LldLink(program) => program,
+        }
+    }
+
+    /// The flags that every crate of a driver is compiled with.
+    #[must_use]
+    pub fn rustflags(&self) -> Vec<String> {
+        // The same bytes wherever the repository is.
+        let root = self.workspace.root().display();
+        vec![format!("--remap-path-prefix={root}=framecast")]
+    }
+
+    /// Sets the variables that cargo, the compiler and wdk-build go by. For commands other than
+    /// [`Kit::cargo`]'s, a plain `rustc` among them.
+    pub fn environment(&self, command: &mut Command) {
+        for name in UNWANTED {
+            command.env_remove(name);
+        }
+        command.env("WDKContentRoot", self.wdk.content_root());
+        // Not a flag: cargo hands flags on to build scripts, whose own cargo would take it for the
+        // host's linker.
+        command.env("CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER", self.linker());
+        command.env("RUSTC", &self.tools.toolchain.rustc);
+        command.env("RUSTDOC", self.tools.toolchain.rustc.with_file_name("rustdoc"));
+        if let Some(folder) = &self.tools.libclang {
+            command.env("LIBCLANG_PATH", folder);
+        }
+        if self.tools.toolchain.library.is_some() {
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+    }
+}
+
+/// A setting as cargo's `--config` takes it.
+fn setting(key: &str, value: &str) -> String {
+    format!("{key}={value}")
+}
+
+/// A TOML string.
+fn literal(text: &str) -> String {
+    let escaped = text.replace('\\', r"\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
+}
+
+/// A TOML array of strings.
+fn list(items: &[String]) -> String {
+    let items: Vec<_> = items.iter().map(|item| literal(item)).collect();
+    format!("[{}]", items.join(","))
+}

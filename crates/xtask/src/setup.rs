@@ -1,0 +1,264 @@
+//! The tools that a driver build needs: found, or installed where that can be done.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{kit::TARGET, progress, workspace::Workspace};
+
+/// Names the toolchain to use, where a choice is to be forced: `rustup` or `debian`.
+const CHOICE: &str = "FRAMECAST_TOOLCHAIN";
+
+/// What a driver build runs.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// The compiler and cargo.
+    pub toolchain: Toolchain,
+    /// The linker for Windows images.
+    pub linker: Linker,
+    /// The folder of libclang; none where its finder is to look by itself.
+    pub libclang: Option<PathBuf>,
+}
+
+/// A Rust toolchain that can build for Windows.
+#[derive(Debug, Clone)]
+pub struct Toolchain {
+    /// Its cargo.
+    pub cargo: PathBuf,
+    /// Its compiler.
+    pub rustc: PathBuf,
+    /// The source of the standard library, when `core` has to be built from it.
+    pub library: Option<PathBuf>,
+}
+
+/// A linker for Windows images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Linker {
+    /// The one inside the toolchain.
+    RustLld,
+    /// A program of LLVM.
+    LldLink(PathBuf),
+}
+
+/// Finds the tools, and installs what is missing where that can be done: the Windows target through
+/// rustup, packages on Debian as root.
+///
+/// # Errors
+///
+/// Names what is missing when it cannot be installed.
+pub fn tools(workspace: &Workspace) -> Result<Tools> {
+    let found = find(workspace)?;
+    let missing = found.missing();
+    if missing.is_empty() {
+        return found.complete();
+    }
+    install(&missing)?;
+    find(workspace)?.complete()
+}
+
+/// What has been found so far.
+struct Found {
+    toolchain: Option<Toolchain>,
+    linker: Option<Linker>,
+    libclang: Option<PathBuf>,
+}
+
+fn find(workspace: &Workspace) -> Result<Found> {
+    let toolchain = toolchain(workspace)?;
+    let linker = toolchain.as_ref().and_then(linker).or_else(lld_link);
+    Ok(Found { toolchain, linker, libclang: libclang() })
+}
+
+impl Found {
+    fn missing(&self) -> Vec<&'static str> {
+        let mut packages = Vec::new();
+        if self.toolchain.is_none() {
+            packages.extend(["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"]);
+        }
+        if self.linker.is_none() {
+            packages.push("lld-19");
+        }
+        if self.libclang.is_none() {
+            packages.push("libclang-19-dev");
+        }
+        packages
+    }
+
+    fn complete(self) -> Result<Tools> {
+        let (Some(toolchain), Some(linker), true) =
+            (&self.toolchain, &self.linker, self.libclang.is_some())
+        else {
+            bail!(wanting(&self.missing()));
+        };
+        Ok(Tools {
+            toolchain: toolchain.clone(),
+            linker: linker.clone(),
+            libclang: self.libclang.clone(),
+        })
+    }
+}
+
+/// One line about what is missing, for someone who has to install it.
+fn wanting(packages: &[&str]) -> String {
+    let of = |package: &str| match package {
+        "rustc-web" => Some(format!("the Rust target {TARGET} (rustup target add {TARGET})")),
+        "lld-19" => Some("lld-link (LLVM's linker)".to_owned()),
+        "libclang-19-dev" => Some("libclang (or LIBCLANG_PATH to say where it is)".to_owned()),
+        _ => None,
+    };
+    let things: Vec<_> = packages.iter().filter_map(|package| of(package)).collect();
+    format!(
+        "missing: {}; on Debian 12 as root they are installed by themselves, from the packages {}",
+        things.join(", "),
+        packages.join(" ")
+    )
+}
+
+/// Installs Debian packages.
+fn install(packages: &[&str]) -> Result<()> {
+    let root = progress::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !Path::new("/etc/debian_version").exists() || !root {
+        bail!(wanting(packages));
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
+        command
+    };
+    progress::quiet("Updating the package lists", &mut apt(&["update"]))?;
+    let mut command = apt(&["install", "--yes", "--no-install-recommends"]);
+    progress::quiet(&format!("Installing {}", packages.join(" ")), command.args(packages))
+        .with_context(|| wanting(packages))
+}
+
+/// A toolchain that can build for Windows: one that has the target, or can have it added, else one
+/// that carries the sources of the standard library.
+fn toolchain(workspace: &Workspace) -> Result<Option<Toolchain>> {
+    match env::var(CHOICE).as_deref() {
+        Err(_) => Ok(own().or_else(|| rustup(workspace)).or_else(debian)),
+        Ok("rustup") => Ok(own().or_else(|| rustup(workspace))),
+        Ok("debian") => Ok(debian()),
+        Ok(other) => bail!("{CHOICE} is {other:?}; it can be rustup or debian"),
+    }
+}
+
+/// The toolchain that runs us, if it has the target.
+fn own() -> Option<Toolchain> {
+    let cargo = PathBuf::from(env::var_os("CARGO")?);
+    let rustc = cargo.with_file_name("rustc");
+    has_target(&rustc).then_some(Toolchain { cargo, rustc, library: None })
+}
+
+/// The toolchain of rustup, if it has the target or can have it added.
+fn rustup(workspace: &Workspace) -> Option<Toolchain> {
+    let which = |tool| {
+        let path = progress::output(Command::new("rustup").args(["which", tool])).ok()?;
+        Some(PathBuf::from(path.trim()))
+    };
+    let (cargo, rustc) = (which("cargo")?, which("rustc")?);
+    if !has_target(&rustc) {
+        // Remembered, so that a machine with no way out does not wait for it each time.
+        let refused = workspace.kit().join("rustup-refused");
+        let version = progress::output(Command::new(&rustc).arg("-vV")).ok()?;
+        if fs::read_to_string(&refused).is_ok_and(|remembered| remembered == version) {
+            return None;
+        }
+        let what = format!("Adding {TARGET} to the Rust toolchain");
+        let mut command = Command::new("rustup");
+        let added = progress::quiet(&what, command.args(["target", "add", TARGET]));
+        if added.is_err() || !has_target(&rustc) {
+            fs::create_dir_all(workspace.kit()).and_then(|()| fs::write(refused, version)).ok()?;
+            return None;
+        }
+    }
+    Some(Toolchain { cargo, rustc, library: None })
+}
+
+/// Debian's toolchain, if it is recent enough and its library sources are there.
+fn debian() -> Option<Toolchain> {
+    let (cargo, rustc) = (PathBuf::from("/usr/bin/cargo"), PathBuf::from("/usr/bin/rustc"));
+    let sysroot = progress::output(Command::new(&rustc).args(["--print", "sysroot"])).ok()?;
+    let library = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
+    let library = fs::canonicalize(library).ok()?;
+    let usable = cargo.exists() && library.join("Cargo.toml").exists() && recent(&rustc);
+    usable.then_some(Toolchain { cargo, rustc, library: Some(library) })
+}
+
+/// Whether `rustc` is as recent as the workspace asks for.
+fn recent(rustc: &Path) -> bool {
+    let numbers = |version: &str| -> Option<(u32, u32)> {
+        let mut parts = version.trim().split('.');
+        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    };
+    let version = progress::output(Command::new(rustc).arg("-vV")).unwrap_or_default();
+    let release = version.lines().find_map(|line| line.strip_prefix("release: "));
+    release.and_then(numbers) >= numbers(env!("CARGO_PKG_RUST_VERSION"))
+}
+
+/// Whether `rustc` has the library for the Windows target.
+fn has_target(rustc: &Path) -> bool {
+    let mut command = Command::new(rustc);
+    let folder = progress::output(command.args(["--print", "target-libdir", "--target", TARGET]));
+    folder.ok().and_then(|folder| fs::read_dir(folder.trim()).ok()).is_some_and(|mut entries| {
+        entries.any(|entry| {
+            entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
+        })
+    })
+}
+
+/// The linker that comes with `toolchain`.
+fn linker(toolchain: &Toolchain) -> Option<Linker> {
+    let query = |what: &str| {
+        let printed = progress::output(Command::new(&toolchain.rustc).args(["--print", what]));
+        printed.ok().map(|text| PathBuf::from(text.trim()))
+    };
+    let program = query("target-libdir")?.with_file_name("bin").join("rust-lld");
+    program.exists().then_some(Linker::RustLld)
+}
+
+/// LLVM's linker for Windows images, on the PATH or where Debian puts it.
+fn lld_link() -> Option<Linker> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let on_path = env::split_paths(&path).map(|folder| folder.join("lld-link"));
+    let program = on_path.into_iter().find(|program| program.exists());
+    program.or_else(|| llvm("bin", |name| name == "lld-link")).map(Linker::LldLink)
+}
+
+/// The folder of libclang.
+fn libclang() -> Option<PathBuf> {
+    if let Some(named) = env::var_os("LIBCLANG_PATH") {
+        return Some(named.into());
+    }
+    let is_libclang = |name: &str| {
+        name.starts_with("libclang.so") || name.starts_with("libclang-") || name == "libclang.dylib"
+    };
+    let of_llvm = llvm("lib", is_libclang).and_then(|file| Some(file.parent()?.to_path_buf()));
+    of_llvm.or_else(|| {
+        let elsewhere = ["/usr/lib64", "/usr/lib", "/opt/homebrew/opt/llvm/lib", "/usr/local/lib"];
+        elsewhere.iter().map(PathBuf::from).find(|folder| holds(folder, is_libclang).is_some())
+    })
+}
+
+/// A file of the newest LLVM below `/usr/lib` that has one in `folder`.
+fn llvm(folder: &str, wanted: impl Fn(&str) -> bool + Copy) -> Option<PathBuf> {
+    let version = |path: &PathBuf| -> Option<u32> {
+        path.file_name()?.to_str()?.strip_prefix("llvm-")?.parse().ok()
+    };
+    let entries = fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
+    let mut versions: Vec<_> = entries.map(|entry| entry.path()).collect();
+    versions.retain(|path| version(path).is_some());
+    versions.sort_by_key(version);
+    versions.iter().rev().find_map(|path| holds(&path.join(folder), wanted))
+}
+
+/// The first file in `folder` whose name is `wanted`.
+fn holds(folder: &Path, wanted: impl Fn(&str) -> bool) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.filter_map(Result::ok);
+    entries
+        .map(|entry| entry.path())
+        .find(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(&wanted))
+}

@@ -1,0 +1,56 @@
+//! Where things are in the repository.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The repository.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// The repository that this program was built from.
+    #[must_use]
+    pub fn here() -> Self {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // crates/xtask is two folders down.
+        let root = package.ancestors().nth(2).unwrap_or(package);
+        Self { root: root.to_path_buf() }
+    }
+
+    /// Its top folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Everything that is built ends up below this folder.
+    #[must_use]
+    pub fn target(&self) -> PathBuf {
+        self.root.join("target")
+    }
+
+    /// The stand-in for a WDK, the vendored dependencies and the driver's own build folder.
+    #[must_use]
+    pub fn kit(&self) -> PathBuf {
+        self.target().join("kit")
+    }
+
+    /// `path` as a reader wants to see it: from the top folder on.
+    #[must_use]
+    pub fn shown<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
+        path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+
+    /// The cargo that runs this program, to be run in the top folder.
+    #[must_use]
+    pub fn cargo(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root).arg(subcommand);
+        command
+    }
+}

@@ -22,7 +22,8 @@ use wdk_build::{ApiSubset, BuilderExt, Config};
 const NDIS_LEVEL: &str = "NDIS684";
 
 /// The functions of NDIS that a filter driver can call.
-const FUNCTIONS: &str = "NdisF[A-Z].*|Ndis.*(NetBuffer|Mdl|DataBuffer).*|\
+const FUNCTIONS: &str = "NdisF[A-Z].*|\
+    Ndis(Allocate|Free|Get|Retreat|Advance|Adjust|Copy)[A-Za-z]*(NetBuffer|Mdl|DataBuffer).*|\
     Ndis(De)?[Rr]egisterDeviceEx|NdisGetDeviceReservedExtension|NdisGetVersion|\
     Ndis(Allocate|Free)CloneOidRequest|NdisSetOptionalHandlers|NdisGeneratePartialCancelId|\
     Ndis(Open|Read|Close)Configuration(Ex)?|NdisAllocateMemoryWithTagPriority|NdisFreeMemory|\
@@ -36,6 +37,10 @@ const TYPES: &str = "_?NDIS_FILTER_.*|_?NDIS_RESTART_.*|_?NET_BUFFER.*|\
     _?NDIS_STATUS_INDICATION|_?NDIS_LINK_STATE|_?NET_PNP_EVENT.*|_?NDIS_OFFLOAD|\
     _?NDIS_DEVICE_OBJECT_ATTRIBUTES|_?NDIS_CONFIGURATION_.*|_?NDIS_GENERIC_OBJECT|\
     _?NDIS_MEDIUM|_?NDIS_PHYSICAL_MEDIUM|_?NDIS_TIMER_CHARACTERISTICS";
+
+/// Old spellings of the heads of two structures. Their members have no names at all, which C allows
+/// and bindgen cannot express.
+const OPAQUE: &str = "_?NET_BUFFER(_LIST)?_(DATA|HEADER)";
 
 /// The constants.
 const CONSTANTS: &str = "NDIS_.*|NET_BUFFER_.*|NBL_.*|NET_IF_.*|OID_.*";
@@ -87,6 +92,8 @@ fn bind_ndis(config: &Config) -> Result<String, Box<dyn Error>> {
         .allowlist_function(FUNCTIONS)
         .allowlist_type(TYPES)
         .allowlist_var(CONSTANTS)
+        .opaque_type(OPAQUE)
+        .wrap_unsafe_ops(true)
         .parse_callbacks(Box::new(WdkSysTraits));
     for file in headers_of_wdk_sys(config, &base)? {
         builder = builder.blocklist_file(escape(&file));

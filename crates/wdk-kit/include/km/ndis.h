@@ -1,5 +1,11 @@
+/* NDIS, for lightweight filter drivers of level 6.84. */
 #pragma once
+
 #include <ntddk.h>
-typedef PVOID NDIS_HANDLE;
-typedef struct _NDIS_OBJECT_HEADER { UCHAR Type; UCHAR Revision; USHORT Size; } NDIS_OBJECT_HEADER;
-unsigned int NdisGetVersion(void);
+#include <ndis/version.h>
+#include <ndis/types.h>
+#include <ndis/services.h>
+
+#ifdef NDIS_FILTER_MAJOR_VERSION
+#include <ndis/filter.h>
+#endif

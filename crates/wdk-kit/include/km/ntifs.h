@@ -1,2 +1,4 @@
+/* What file system drivers see: all that the others see. */
 #pragma once
+
 #include <ntddk.h>

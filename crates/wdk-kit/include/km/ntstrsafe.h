@@ -1,1 +1,2 @@
+/* Bounded string functions: none is exported, so there is nothing to declare. */
 #pragma once

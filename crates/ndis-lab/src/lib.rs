@@ -1,1 +1,114 @@
-//! An NDIS host for lightweight filters.
+//! An NDIS host for lightweight filters, on x86-64 Linux, in this process, at full speed.
+//!
+//! A [`Lab`] loads a built filter driver, byte for byte the one that ships, runs its whole life
+//! between an adapter below and a protocol above, and checks that it keeps the rules that NDIS
+//! and the kernel set. A breach is a [`Violation`], which a test can ask for.
+//!
+//! ```no_run
+//! use ndis_lab::{AdapterConfig, Lab};
+//!
+//! let lab = Lab::default();
+//! let driver = lab.load("filter.sys")?;
+//! driver.start()?;
+//! let stack = driver.attach(AdapterConfig::default().with_backfill(64, 32))?;
+//! stack.start()?;
+//! stack.send_from_above([b"a frame"]);
+//! assert_eq!(stack.wire()[0].bytes, b"a frame");
+//! stack.pause();
+//! stack.detach();
+//! driver.unload().expect_clean();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where what is
+//!
+//! | files | what |
+//! |---|---|
+//! | `lab`, `driver`, `stack`, `file`, … | the interface for tests, one noun a file |
+//! | `image`, `thunk`, `exports` | loading a driver and binding its imports |
+//! | `ke`, `ex`, `io`, `mm`, `rtl`, `dbg`, `crt`, `ndis` | what drivers import, by the kernel's prefixes |
+//! | `ndis/adapter`, `ndis/protocol` | the drivers at the two ends of a stack |
+//! | `ndis/lifecycle` | attach, restart, pause, detach, in NDIS' order |
+//! | `ledger`, `checks`, `rule`, `violation` | who owns what, and what must not happen |
+//! | `processor`, `irql`, `call`, `work` | threads as virtual processors, calls, later work |
+//! | `guest`, `abi` | the driver's memory, and the layouts of what lies in it |
+//! | `trace`, `faults`, `counters`, `fault` | what happened, made to fail, counted, crashed |
+//!
+//! # Where documentation is silent
+//!
+//! The lab is written from documentation. Where that does not say what happens, the lab does as
+//! below; where a strict guess could reject a right driver, it is lenient.
+//!
+//! | behaviour | source |
+//! |---|---|
+//! | A retreat without room allocates `DataOffsetDelta + DataBackFill` bytes and uses the old room as well, so that the data stay in one piece | assumed; the sum is documented |
+//! | A buffer that comes with data has all of it in front: `DataOffset` is its size, `DataLength` 0 | assumed; public drivers claim it by retreating |
+//! | Context that a list is allocated with lies at the end of its block, unused room in front; with neither size given, the pool's whole context is the caller's | assumed; public drivers rely on it |
+//! | NDIS keeps 256 bytes of unused context in lists from above and below | assumed; that there is enough is documented |
+//! | A filter that learns nothing at a restart (no list, too short, wrong header) owes no backfill | assumed, lenient |
+//! | FilterSetModuleOptions is called before every restart, not at attach | documented for restart |
+//! | NdisSetOptionalHandlers is accepted in FilterSetModuleOptions and while Restarting | pages disagree; lenient |
+//! | A send or an indication that is passed on is legal from Paused onwards; origination only while Running | pages disagree; lenient |
+//! | A list from above that is still with the drivers below does not hold a pause up | assumed, lenient |
+//! | A request that is not queued may be completed after cleanup; close follows it | documented for queued ones only |
+//! | A callback that NDIS makes from within a driver's call runs at the caller's IRQL | assumed |
+
+#[macro_use]
+pub mod guest;
+pub mod abi;
+mod adapter_config;
+mod call;
+mod checks;
+mod counters;
+mod crt;
+mod dbg;
+mod driver;
+mod edge;
+mod ex;
+pub mod exports;
+mod fault;
+mod faults;
+mod file;
+mod frame;
+mod image;
+mod io;
+mod irql;
+mod ke;
+mod lab;
+mod ledger;
+mod machine;
+mod mm;
+mod module_state;
+mod ndis;
+mod oid_request;
+mod processor;
+mod restart_attributes;
+mod rtl;
+mod rule;
+mod stack;
+mod status;
+mod sync;
+mod thunk;
+mod trace;
+mod verdict;
+mod violation;
+mod work;
+
+pub use adapter_config::AdapterConfig;
+pub use counters::Counters;
+pub use driver::Driver;
+pub use edge::{Order, Policy};
+pub use file::{ControlResult, File, PendingControl};
+pub use frame::{Completion, Frame, NbSpec, NblSpec};
+pub use image::{Import, LoadError, imports};
+pub use irql::Irql;
+pub use lab::{Lab, LabBuilder};
+pub use module_state::ModuleState;
+pub use oid_request::{OidKind, OidQuery, OidResult};
+pub use restart_attributes::{GeneralAttributes, RestartAttributes};
+pub use rule::Rule;
+pub use stack::Stack;
+pub use status::NtStatus;
+pub use trace::{Event, Way};
+pub use verdict::Verdict;
+pub use violation::{Location, Violation};

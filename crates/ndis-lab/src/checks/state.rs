@@ -1,0 +1,67 @@
+//! C04, C18, C21, C30: what a module may do in which state.
+
+use std::sync::Arc;
+
+use crate::abi::Handle;
+use crate::call::Call;
+use crate::ledger::Holder;
+use crate::machine::Machine;
+use crate::module_state::ModuleState;
+use crate::ndis::module::Module;
+use crate::restart_attributes::AttributeList;
+use crate::rule::Rule;
+use crate::sync::lock;
+
+/// The module that a handle names; C38 if none.
+pub(crate) fn module(call: &Call, handle: Handle) -> Option<Arc<Module>> {
+    let module = call.machine.module(handle);
+    if module.is_none() {
+        let message = format!("{:#x} is not the handle of an attached filter module", handle.0);
+        call.violate(Rule::Header, message, &[]);
+    }
+    module
+}
+
+/// C04: a module originates only while it runs.
+pub(crate) fn check_may_originate(call: &Call, module: &Module) {
+    let state = module.state();
+    if state != ModuleState::Running {
+        let message = format!("{} originates while the module is {state}", call.name);
+        call.violate(Rule::IllegalState, message, &[]);
+    }
+}
+
+/// C04: OID requests, and passing lists on, are possible from Paused onwards.
+pub(crate) fn check_attached(call: &Call, module: &Module) {
+    let state = module.state();
+    if matches!(state, ModuleState::Attaching | ModuleState::Detached) {
+        let message = format!("{} was called while the module is {state}", call.name);
+        call.violate(Rule::IllegalState, message, &[]);
+    }
+}
+
+/// C21: when a pause completes, all that the module originated is home, and it keeps nothing of
+/// others.
+pub(crate) fn check_nothing_outstanding(machine: &Machine, module: &Module, site: u64, what: &str) {
+    let outstanding = lock(&machine.ledger).lists_of(module.handle, |record, journey| {
+        if journey.own { record.holder == Holder::Ndis } else { record.holder == Holder::Driver }
+    });
+    if outstanding.is_empty() {
+        return;
+    }
+    let objects: Vec<_> = outstanding.iter().map(|&item| machine.describe(item)).collect();
+    let message = format!("{what} with {} lists outstanding", objects.len());
+    machine.violate(Rule::PauseOutstanding, site, message, objects);
+}
+
+/// C30: restart attributes are changed as allowed.
+pub(crate) fn check_attributes(machine: &Machine, list: &AttributeList, restarted: bool) {
+    for index in list.wrongly_changed(restarted) {
+        let message = if restarted {
+            format!("restart attribute {index} is not the filter's to change")
+        } else {
+            format!("a failed FilterRestart changed restart attribute {index}")
+        };
+        machine.violate(Rule::RestartAttributes, 0, message, Vec::new());
+    }
+}

@@ -1,0 +1,30 @@
+//! What compilers call: copying and comparing memory.
+#![expect(clippy::missing_const_for_fn, reason = "exports are called from machine code")]
+
+use crate::exports::exports;
+use crate::guest::Guest;
+
+exports![memcpy, memmove, memset, memcmp];
+
+/// Copies bytes.
+pub extern "win64" fn memcpy(to: Guest<u8>, from: Guest<u8>, count: usize) -> Guest<u8> {
+    to.copy_from(from, count);
+    to
+}
+
+/// Copies bytes between places that may overlap.
+pub extern "win64" fn memmove(to: Guest<u8>, from: Guest<u8>, count: usize) -> Guest<u8> {
+    to.copy_from(from, count);
+    to
+}
+
+/// Sets bytes.
+pub extern "win64" fn memset(to: Guest<u8>, byte: i32, count: usize) -> Guest<u8> {
+    to.fill(byte.to_le_bytes()[0], count);
+    to
+}
+
+/// Compares bytes.
+pub extern "win64" fn memcmp(left: Guest<u8>, right: Guest<u8>, count: usize) -> i32 {
+    left.read_bytes(count).cmp(&right.read_bytes(count)) as i32
+}

@@ -1,0 +1,120 @@
+//! An open file on a device of the driver.
+
+use std::sync::Arc;
+
+use crate::abi::io::major;
+use crate::io::request::{self, FileState, Request};
+use crate::machine::Machine;
+use crate::status::NtStatus;
+
+/// An open file on a device of the driver.
+///
+/// Requests may be made from several threads. Dropping a file closes it.
+#[derive(Debug)]
+pub struct File {
+    machine: Arc<Machine>,
+    state: Arc<FileState>,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ControlResult {
+    /// The status.
+    pub status: NtStatus,
+    /// `IoStatus.Information`
+    pub information: u64,
+    /// The output as the caller sees it: empty after an error.
+    pub output: Vec<u8>,
+}
+
+/// A request that may not be done yet.
+#[derive(Debug)]
+#[must_use = "a request that is dropped goes on"]
+pub struct PendingControl {
+    machine: Arc<Machine>,
+    request: Arc<Request>,
+}
+
+impl File {
+    pub(crate) fn new(machine: Arc<Machine>, state: Arc<FileState>) -> Self {
+        Self { machine, state }
+    }
+
+    /// Makes a device control and waits for it, at most ten seconds.
+    #[must_use]
+    pub fn control(&self, code: u32, input: &[u8], output_length: usize) -> ControlResult {
+        self.control_pending(code, input, output_length).wait()
+    }
+
+    /// Makes a device control; it may be done already.
+    pub fn control_pending(&self, code: u32, input: &[u8], output_length: usize) -> PendingControl {
+        self.begin(major::DEVICE_CONTROL, code, input, output_length)
+    }
+
+    /// Reads up to a length and waits for it.
+    #[must_use]
+    pub fn read(&self, length: usize) -> ControlResult {
+        self.read_pending(length).wait()
+    }
+
+    /// Reads up to a length; the read may be done already.
+    pub fn read_pending(&self, length: usize) -> PendingControl {
+        self.begin(major::READ, 0, &[], length)
+    }
+
+    /// Writes and waits for it.
+    #[must_use]
+    pub fn write(&self, bytes: &[u8]) -> ControlResult {
+        self.begin(major::WRITE, 0, bytes, 0).wait()
+    }
+
+    fn begin(&self, major: u8, code: u32, input: &[u8], output: usize) -> PendingControl {
+        let request = request::begin(&self.machine, &self.state, major, code, input, output);
+        PendingControl { machine: Arc::clone(&self.machine), request }
+    }
+
+    /// Closes the file: IRP_MJ_CLEANUP, then IRP_MJ_CLOSE when no request is left.
+    pub fn close(self) {
+        drop(self);
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        request::close(&self.machine, &self.state);
+    }
+}
+
+impl PendingControl {
+    /// Whether the request is done.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.request.is_done()
+    }
+
+    /// Cancels the request, as the I/O manager does: says whether the driver's cancel routine was
+    /// called. The driver completes the request in its own time.
+    pub fn cancel(&self) -> bool {
+        request::cancel(&self.machine, &self.request)
+    }
+
+    /// Waits for the request, at most ten seconds.
+    ///
+    /// # Panics
+    ///
+    /// If the request is not done by then.
+    #[must_use]
+    #[track_caller]
+    pub fn wait(self) -> ControlResult {
+        let result = self.request.wait();
+        assert!(result.is_some(), "the driver did not complete a request within ten seconds");
+        result.unwrap_or_else(|| unreachable!("asserted"))
+    }
+
+    /// The result, if the request is done.
+    #[must_use]
+    pub fn result(&self) -> Option<ControlResult> {
+        self.request.result()
+    }
+}

@@ -1,0 +1,367 @@
+//! The kernel: IRQL, spin locks, events, procedures, time.
+#![expect(non_snake_case, reason = "exports bear their kernel names")]
+
+use std::hint;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::abi::handlers::{Deferred, Handler};
+use crate::abi::kernel::{Dpc, Event, LockQueueHandle, NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT};
+use crate::call::Call;
+use crate::exports::exports;
+use crate::guest::Guest;
+use crate::irql::{self, Irql};
+use crate::processor::{self, HeldLock};
+use crate::rule::Rule;
+use crate::status::NtStatus;
+
+exports![
+    KeGetCurrentIrql,
+    KfRaiseIrql,
+    KeLowerIrql,
+    KeInitializeSpinLock,
+    KeAcquireSpinLockRaiseToDpc,
+    KeReleaseSpinLock,
+    KeAcquireSpinLockAtDpcLevel,
+    KeReleaseSpinLockFromDpcLevel,
+    KeAcquireInStackQueuedSpinLock,
+    KeReleaseInStackQueuedSpinLock,
+    KeInitializeEvent,
+    KeSetEvent,
+    KeClearEvent,
+    KeResetEvent,
+    KeWaitForSingleObject,
+    KeDelayExecutionThread,
+    KeInitializeDpc,
+    KeInsertQueueDpc,
+    KeFlushQueuedDpcs,
+    KeQueryPerformanceCounter,
+    KeQueryInterruptTime,
+    KeQuerySystemTimePrecise,
+    KeStallExecutionProcessor,
+    KeGetCurrentProcessorNumberEx,
+    KeQueryActiveProcessorCountEx,
+];
+
+/// The IRQL; a callback with a dispatch flag does not ask.
+pub extern "win64" fn KeGetCurrentIrql() -> Irql {
+    let call = Call::enter("KeGetCurrentIrql", Irql::HIGH, 0);
+    let frame = call.frame();
+    if frame.flagged {
+        let message = format!("{} asks for the IRQL that its flags tell", frame.callback);
+        call.violate(Rule::DispatchFlag, message, &[]);
+    }
+    irql::current()
+}
+
+/// Raises the IRQL.
+pub extern "win64" fn KfRaiseIrql(level: Irql) -> Irql {
+    let call = Call::enter("KfRaiseIrql", Irql::HIGH, level.0.into());
+    if level < irql::current() {
+        call.violate(Rule::WrongIrql, format!("raises from {} to {level}", irql::current()), &[]);
+    }
+    irql::replace(level)
+}
+
+/// Lowers the IRQL.
+pub extern "win64" fn KeLowerIrql(level: Irql) {
+    let call = Call::enter("KeLowerIrql", Irql::HIGH, level.0.into());
+    if level > irql::current() {
+        call.violate(Rule::WrongIrql, format!("lowers from {} to {level}", irql::current()), &[]);
+    }
+    irql::replace(level);
+}
+
+/// Makes a lock that is free.
+pub extern "win64" fn KeInitializeSpinLock(spin_lock: Guest<u64>) {
+    let _call = Call::enter("KeInitializeSpinLock", Irql::HIGH, spin_lock.address());
+    spin_lock.write(0);
+}
+
+/// Acquires a lock on this processor; twice by one processor is a breach, not a hang.
+pub(crate) fn acquire(call: &Call, spin_lock: Guest<u64>) {
+    let address = spin_lock.address();
+    let held = processor::with_locks(|locks| locks.iter().any(|held| held.address == address));
+    if held {
+        let message = format!("spin lock {address:#x} is acquired again by the same processor");
+        call.violate(Rule::SpinLock, message, &[]);
+    } else {
+        let word = spin_lock.atomic();
+        let mut turns = 0_u32;
+        while word.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            hint::spin_loop();
+            turns = turns.wrapping_add(1);
+            if turns.is_multiple_of(128) {
+                std::thread::yield_now();
+            }
+        }
+    }
+    processor::with_locks(|locks| locks.push(HeldLock { address, site: call.site }));
+}
+
+/// Releases a lock of this processor.
+pub(crate) fn release(call: &Call, spin_lock: Guest<u64>) {
+    let address = spin_lock.address();
+    let (found, still) = processor::with_locks(|locks| {
+        let index = locks.iter().rposition(|held| held.address == address);
+        if let Some(index) = index {
+            locks.remove(index);
+        }
+        (index.is_some(), locks.iter().any(|held| held.address == address))
+    });
+    if !found {
+        let message = format!("spin lock {address:#x} is released by who does not hold it");
+        call.violate(Rule::SpinLock, message, &[]);
+    } else if !still {
+        spin_lock.atomic().store(0, Ordering::Release);
+    }
+}
+
+/// Raises to DISPATCH_LEVEL and acquires a lock; returns the IRQL before.
+pub extern "win64" fn KeAcquireSpinLockRaiseToDpc(spin_lock: Guest<u64>) -> Irql {
+    let call = Call::enter("KeAcquireSpinLockRaiseToDpc", Irql::DISPATCH, spin_lock.address());
+    let before = irql::replace(Irql::DISPATCH);
+    acquire(&call, spin_lock);
+    before
+}
+
+/// Releases a lock and lowers the IRQL.
+pub extern "win64" fn KeReleaseSpinLock(spin_lock: Guest<u64>, level: Irql) {
+    let call = Call::enter("KeReleaseSpinLock", Irql::DISPATCH, spin_lock.address());
+    at_dispatch(&call);
+    release(&call, spin_lock);
+    irql::replace(level);
+}
+
+/// Acquires a lock at DISPATCH_LEVEL.
+pub extern "win64" fn KeAcquireSpinLockAtDpcLevel(spin_lock: Guest<u64>) {
+    let call = Call::enter("KeAcquireSpinLockAtDpcLevel", Irql::HIGH, spin_lock.address());
+    at_dispatch(&call);
+    acquire(&call, spin_lock);
+}
+
+/// Releases a lock and stays at DISPATCH_LEVEL.
+pub extern "win64" fn KeReleaseSpinLockFromDpcLevel(spin_lock: Guest<u64>) {
+    let call = Call::enter("KeReleaseSpinLockFromDpcLevel", Irql::HIGH, spin_lock.address());
+    at_dispatch(&call);
+    release(&call, spin_lock);
+}
+
+fn at_dispatch(call: &Call) {
+    let level = irql::current();
+    if level < Irql::DISPATCH {
+        let message = format!("{} was called at {level}, below DISPATCH_LEVEL", call.name);
+        call.violate(Rule::WrongIrql, message, &[]);
+    }
+}
+
+/// Raises to DISPATCH_LEVEL and acquires a lock in turn.
+pub extern "win64" fn KeAcquireInStackQueuedSpinLock(
+    spin_lock: Guest<u64>,
+    handle: Guest<LockQueueHandle>,
+) {
+    let name = "KeAcquireInStackQueuedSpinLock";
+    let call = Call::enter(name, Irql::DISPATCH, spin_lock.address());
+    handle.set(LockQueueHandle::LOCK, spin_lock);
+    handle.set(LockQueueHandle::OLD_IRQL, irql::replace(Irql::DISPATCH));
+    acquire(&call, spin_lock);
+}
+
+/// Releases a lock that was acquired in turn, and lowers the IRQL.
+pub extern "win64" fn KeReleaseInStackQueuedSpinLock(handle: Guest<LockQueueHandle>) {
+    let name = "KeReleaseInStackQueuedSpinLock";
+    let call = Call::enter(name, Irql::DISPATCH, handle.address());
+    at_dispatch(&call);
+    release(&call, handle.get(LockQueueHandle::LOCK));
+    irql::replace(handle.get(LockQueueHandle::OLD_IRQL));
+}
+
+/// Makes an event: NotificationEvent is 0, SynchronizationEvent 1.
+pub extern "win64" fn KeInitializeEvent(event: Guest<Event>, kind: u32, state: u8) {
+    let _call = Call::enter("KeInitializeEvent", Irql::HIGH, event.address());
+    let kind = if kind == 0 { NOTIFICATION_EVENT } else { SYNCHRONIZATION_EVENT };
+    event.fill(0, Event::SIZE);
+    event.set(Event::TYPE, kind);
+    event.set(Event::SIGNAL_STATE, i32::from(state != 0));
+}
+
+fn signal(event: Guest<Event>) -> &'static std::sync::atomic::AtomicI32 {
+    event.field(Event::SIGNAL_STATE).atomic_i32()
+}
+
+/// Signals an event; returns the state before.
+pub extern "win64" fn KeSetEvent(event: Guest<Event>, _increment: i32, wait: u8) -> i32 {
+    let highest = if wait == 0 { Irql::DISPATCH } else { Irql::APC };
+    let _call = Call::enter("KeSetEvent", highest, event.address());
+    signal(event).swap(1, Ordering::AcqRel)
+}
+
+/// Clears an event.
+pub extern "win64" fn KeClearEvent(event: Guest<Event>) {
+    let _call = Call::enter("KeClearEvent", Irql::DISPATCH, event.address());
+    signal(event).store(0, Ordering::Release);
+}
+
+/// Clears an event; returns the state before.
+pub extern "win64" fn KeResetEvent(event: Guest<Event>) -> i32 {
+    let _call = Call::enter("KeResetEvent", Irql::DISPATCH, event.address());
+    signal(event).swap(0, Ordering::AcqRel)
+}
+
+/// A relative or absolute time as the kernel has it, as a span from now; `None` is for ever.
+pub(crate) fn span(time: Guest<i64>) -> Option<Duration> {
+    let value = time.non_null()?.read();
+    let ticks = if value <= 0 {
+        value.unsigned_abs()
+    } else {
+        value.unsigned_abs() - now().min(value.unsigned_abs())
+    };
+    Some(Duration::from_nanos(ticks.saturating_mul(100)))
+}
+
+/// Waits for an event.
+pub extern "win64" fn KeWaitForSingleObject(
+    object: Guest<Event>,
+    _reason: u32,
+    _mode: u8,
+    _alertable: u8,
+    timeout: Guest<i64>,
+) -> NtStatus {
+    const STUCK: Duration = Duration::from_secs(30);
+    let patience = span(timeout);
+    let zero = patience.is_some_and(|patience| patience.is_zero());
+    let highest = if zero { Irql::DISPATCH } else { Irql::APC };
+    let call = Call::enter("KeWaitForSingleObject", highest, object.address());
+    let start = Instant::now();
+    loop {
+        let taken = match object.get(Event::TYPE) {
+            SYNCHRONIZATION_EVENT => signal(object).swap(0, Ordering::AcqRel) != 0,
+            _ => signal(object).load(Ordering::Acquire) != 0,
+        };
+        if taken {
+            return NtStatus::SUCCESS;
+        }
+        let waited = start.elapsed();
+        if patience.is_some_and(|patience| waited >= patience) {
+            return NtStatus::TIMEOUT;
+        }
+        if patience.is_none() && waited > STUCK {
+            call.violate(Rule::Waiting, "a wait lasts for more than thirty seconds", &[]);
+            return NtStatus::SUCCESS;
+        }
+        std::thread::sleep(Duration::from_micros(50));
+    }
+}
+
+/// Waits for a while.
+pub extern "win64" fn KeDelayExecutionThread(
+    _mode: u8,
+    _alertable: u8,
+    interval: Guest<i64>,
+) -> NtStatus {
+    let _call = Call::enter("KeDelayExecutionThread", Irql::APC, interval.address());
+    std::thread::sleep(span(interval).unwrap_or_default());
+    NtStatus::SUCCESS
+}
+
+/// Makes a deferred procedure.
+pub extern "win64" fn KeInitializeDpc(
+    dpc: Guest<Dpc>,
+    routine: Handler<Deferred>,
+    context: Guest<u8>,
+) {
+    let _call = Call::enter("KeInitializeDpc", Irql::HIGH, dpc.address());
+    dpc.fill(0, Dpc::SIZE);
+    dpc.set(Dpc::DEFERRED_ROUTINE, routine);
+    dpc.set(Dpc::DEFERRED_CONTEXT, context);
+}
+
+/// Queues a deferred procedure; says no if it is queued already.
+pub extern "win64" fn KeInsertQueueDpc(dpc: Guest<Dpc>, first: Guest<u8>, second: Guest<u8>) -> u8 {
+    let call = Call::enter("KeInsertQueueDpc", Irql::HIGH, dpc.address());
+    let queued = dpc.field(Dpc::DPC_DATA).atomic();
+    if queued.swap(1, Ordering::AcqRel) != 0 {
+        return 0;
+    }
+    let (machine, mut frame) = (call.machine.clone(), call.frame());
+    frame.callback = "a deferred procedure";
+    frame.flagged = false;
+    call.machine.work.push(dpc.address(), move || {
+        let routine = dpc.get(Dpc::DEFERRED_ROUTINE);
+        let context = dpc.get(Dpc::DEFERRED_CONTEXT);
+        dpc.field(Dpc::DPC_DATA).atomic().store(0, Ordering::Release);
+        let Some(routine) = routine else { return };
+        machine.call_driver(frame, Irql::DISPATCH, dpc.address(), || {
+            routine(dpc, context, first, second);
+        });
+    });
+    1
+}
+
+/// Waits until queued procedures have run.
+pub extern "win64" fn KeFlushQueuedDpcs() {
+    let call = Call::enter("KeFlushQueuedDpcs", Irql::PASSIVE, 0);
+    call.machine.work.settle();
+}
+
+/// 100-nanosecond units since 1601.
+fn now() -> u64 {
+    const TO_UNIX: u64 = 116_444_736_000_000_000;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    TO_UNIX + u64::try_from(since.as_nanos() / 100).unwrap_or(0)
+}
+
+/// 100-nanosecond units since the lab's first question.
+fn up_time() -> u64 {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    u64::try_from(START.get_or_init(Instant::now).elapsed().as_nanos() / 100).unwrap_or(0)
+}
+
+/// A counter of ten million a second.
+pub extern "win64" fn KeQueryPerformanceCounter(frequency: Guest<u64>) -> u64 {
+    if !frequency.is_null() {
+        frequency.write(10_000_000);
+    }
+    up_time()
+}
+
+/// The time since the start, in 100-nanosecond units.
+pub extern "win64" fn KeQueryInterruptTime() -> u64 {
+    up_time()
+}
+
+/// The time of day.
+pub extern "win64" fn KeQuerySystemTimePrecise(time: Guest<u64>) {
+    time.write(now());
+}
+
+/// Keeps the processor busy; at most 50 microseconds.
+pub extern "win64" fn KeStallExecutionProcessor(microseconds: u32) {
+    const LONGEST: u32 = 50;
+    let call = Call::enter("KeStallExecutionProcessor", Irql::HIGH, microseconds.into());
+    if microseconds > LONGEST {
+        let message = format!("the processor is kept busy for {microseconds} microseconds");
+        call.violate(Rule::Waiting, message, &[]);
+    }
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_micros(microseconds.into()) {
+        hint::spin_loop();
+    }
+}
+
+/// The number of this processor, from 0.
+pub extern "win64" fn KeGetCurrentProcessorNumberEx(number: Guest<u32>) -> u32 {
+    let current = (processor::number() - 1) % PROCESSORS;
+    if !number.is_null() {
+        number.write(current << 16);
+    }
+    current
+}
+
+/// How many processors the machine claims.
+const PROCESSORS: u32 = 4;
+
+/// How many processors there are.
+pub extern "win64" fn KeQueryActiveProcessorCountEx(_group: u16) -> u32 {
+    PROCESSORS
+}

@@ -1,0 +1,183 @@
+//! A machine to run drivers on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::abi::handlers::DriverEntry;
+use crate::counters::Counters;
+use crate::driver::Driver;
+use crate::image::{Image, LoadError};
+use crate::machine::{Machine, Options};
+use crate::ndis::filter::FilterDriver;
+use crate::sync::{lock, write};
+use crate::trace::Event;
+use crate::verdict::Verdict;
+use crate::violation::Violation;
+
+/// A machine to run drivers on.
+///
+/// A lab is independent of every other in the process, so tests run in parallel. Cloning it gives
+/// another hold on the same machine. All of its methods may be called from any thread, at any
+/// time, also while the driver runs.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    machine: Arc<Machine>,
+}
+
+/// Chooses what a [`Lab`] is like.
+#[derive(Clone, Debug)]
+pub struct LabBuilder {
+    options: Options,
+}
+
+impl LabBuilder {
+    /// The NDIS version that the lab claims; 6.84 unless chosen.
+    #[must_use]
+    pub fn ndis_version(mut self, major: u8, minor: u8) -> Self {
+        self.options.ndis_version = (major, minor);
+        self
+    }
+
+    /// How many events [`Lab::trace`] keeps; 4096 unless chosen.
+    #[must_use]
+    pub fn trace_capacity(mut self, events: usize) -> Self {
+        self.options.trace_capacity = events;
+        self
+    }
+
+    /// Prints on standard error what the driver prints with DbgPrint.
+    #[must_use]
+    pub fn print(mut self, print: bool) -> Self {
+        self.options.print = print;
+        self
+    }
+
+    /// Puts every block of pool memory in front of an unmapped page and unmaps it when it is
+    /// freed: a driver that runs over its memory faults at once. Slower; off unless chosen.
+    #[must_use]
+    pub fn guarded_memory(mut self, guarded: bool) -> Self {
+        self.options.guarded_memory = guarded;
+        self
+    }
+
+    /// Builds the lab.
+    #[must_use]
+    pub fn build(self) -> Lab {
+        Lab { machine: Arc::new(Machine::new(self.options)) }
+    }
+}
+
+impl Default for LabBuilder {
+    fn default() -> Self {
+        Self {
+            options: Options {
+                ndis_version: (6, 84),
+                trace_capacity: 4096,
+                print: false,
+                guarded_memory: false,
+            },
+        }
+    }
+}
+
+impl Default for Lab {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl Lab {
+    /// Begins to build a lab.
+    #[must_use]
+    pub fn builder() -> LabBuilder {
+        LabBuilder::default()
+    }
+
+    /// Loads a driver's image and binds its imports; nothing of it runs yet.
+    ///
+    /// The image's code will run in this process, with all of this process's rights: load only
+    /// drivers that you would run.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is not a driver for x86-64, or imports what the lab does not
+    /// export; the error names every such import.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<Driver, LoadError> {
+        let image = Arc::new(Image::load(path.as_ref())?);
+        crate::fault::install();
+        write(&self.machine.images).push(Arc::clone(&image));
+        let filter = FilterDriver::new(&self.machine, image.entry(), Some(&image));
+        Ok(Driver::new(Arc::clone(&self.machine), filter))
+    }
+
+    /// A driver made of functions in this process, entered at `entry`.
+    #[must_use]
+    pub fn driver(&self, entry: DriverEntry) -> Driver {
+        let filter = FilterDriver::new(&self.machine, entry, None);
+        Driver::new(Arc::clone(&self.machine), filter)
+    }
+
+    /// Every breach so far.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        lock(&self.machine.violations).clone()
+    }
+
+    /// The breaches so far, as a verdict.
+    pub fn verdict(&self) -> Verdict {
+        Verdict { violations: self.violations() }
+    }
+
+    /// Takes the breaches so far out of the lab: tests that provoke one go on clean.
+    #[must_use]
+    pub fn take_violations(&self) -> Vec<Violation> {
+        std::mem::take(&mut *lock(&self.machine.violations))
+    }
+
+    /// What happened so far, in numbers.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.machine.tally.snapshot()
+    }
+
+    /// How often the driver's calls took memory from the system, rather than from a pool that
+    /// recycles. In a steady state it does not grow.
+    #[must_use]
+    pub fn allocations(&self) -> u64 {
+        self.counters().system_allocations
+    }
+
+    /// How often the driver tried to allocate anything, recycled or not.
+    #[must_use]
+    pub fn allocation_attempts(&self) -> u64 {
+        self.machine.faults.attempts()
+    }
+
+    /// Makes the `count`-th attempt to allocate from now fail; 1 is the next.
+    pub fn fail_allocation(&self, count: u64) {
+        self.machine.faults.fail(count);
+    }
+
+    /// Takes back every failure that [`Lab::fail_allocation`] asked for and that has not struck.
+    pub fn clear_failures(&self) {
+        self.machine.faults.clear();
+    }
+
+    /// The last events, oldest first.
+    #[must_use]
+    pub fn trace(&self) -> Vec<Event> {
+        self.machine.trace.last(usize::MAX)
+    }
+
+    /// What the driver printed.
+    #[must_use]
+    pub fn printed(&self) -> Vec<String> {
+        lock(&self.machine.printed).clone()
+    }
+
+    /// Waits until nothing runs on the lab's own threads: deferred completions, procedures and
+    /// work items are done. Timers that are not due are not waited for.
+    pub fn settle(&self) {
+        self.machine.work.settle();
+    }
+}

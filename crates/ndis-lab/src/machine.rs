@@ -1,0 +1,155 @@
+//! What a lab is made of inside: one machine with its processors, memory and drivers.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+
+use crate::abi::Handle;
+use crate::counters::Tally;
+use crate::faults::Faults;
+use crate::image::Image;
+use crate::io::IoState;
+use crate::irql::Irql;
+use crate::ledger::{Ledger, Remaining};
+use crate::ndis::filter::FilterDriver;
+use crate::ndis::module::Module;
+use crate::processor::{self, Frame};
+use crate::rule::Rule;
+use crate::sync::{lock, read};
+use crate::trace::{Trace, Way};
+use crate::violation::{Location, Violation};
+use crate::work::WorkQueue;
+
+/// What can be chosen when a lab is built.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// NDIS version that the lab claims, major and minor.
+    pub(crate) ndis_version: (u8, u8),
+    /// How many events are kept.
+    pub(crate) trace_capacity: usize,
+    /// Print what the driver prints.
+    pub(crate) print: bool,
+    /// Put every block of pool memory in front of an unmapped page.
+    pub(crate) guarded_memory: bool,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) options: Options,
+    pub(crate) ledger: Mutex<Ledger>,
+    pub(crate) trace: Trace,
+    pub(crate) tally: Tally,
+    pub(crate) faults: Faults,
+    pub(crate) violations: Mutex<Vec<Violation>>,
+    pub(crate) images: RwLock<Vec<Arc<Image>>>,
+    pub(crate) drivers: RwLock<HashMap<u32, Arc<FilterDriver>>>,
+    pub(crate) modules: RwLock<HashMap<Handle, Arc<Module>>>,
+    pub(crate) io: Mutex<IoState>,
+    pub(crate) work: WorkQueue,
+    pub(crate) printed: Mutex<Vec<String>>,
+    next_handle: AtomicU64,
+    next_driver: AtomicU32,
+}
+
+/// How many violations are kept; more say nothing new.
+const VIOLATIONS: usize = 1000;
+
+/// How many events a violation shows.
+const EVENTS: usize = 16;
+
+impl Machine {
+    pub(crate) fn new(options: Options) -> Self {
+        Self {
+            ledger: Mutex::default(),
+            trace: Trace::new(options.trace_capacity),
+            tally: Tally::default(),
+            faults: Faults::default(),
+            violations: Mutex::default(),
+            images: RwLock::default(),
+            drivers: RwLock::default(),
+            modules: RwLock::default(),
+            io: Mutex::default(),
+            work: WorkQueue::default(),
+            printed: Mutex::default(),
+            next_handle: AtomicU64::new(1),
+            next_driver: AtomicU32::new(1),
+            options,
+        }
+    }
+
+    /// A handle that was never given before. It is no address: using it as one faults.
+    pub(crate) fn new_handle(&self) -> Handle {
+        const FIRST: u64 = 0xFFFF_A000_0000_0000;
+        Handle(FIRST + self.next_handle.fetch_add(1, Ordering::Relaxed) * 16)
+    }
+
+    /// The number of a further driver.
+    pub(crate) fn new_driver(&self) -> u32 {
+        self.next_driver.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The filter module with this handle.
+    pub(crate) fn module(&self, handle: Handle) -> Option<Arc<Module>> {
+        read(&self.modules).get(&handle).cloned()
+    }
+
+    /// The place in a driver that an address is, if there is an address.
+    pub(crate) fn locate(&self, address: u64) -> Option<Location> {
+        if address == 0 {
+            return None;
+        }
+        let images = read(&self.images);
+        let image = images.iter().find(|image| image.contains(address));
+        Some(Location { address, symbol: image.map(|image| image.describe(address)) })
+    }
+
+    /// A line about an object.
+    pub(crate) fn describe(&self, item: Remaining) -> String {
+        let Remaining { kind, address, site } = item;
+        match self.locate(site) {
+            Some(place) => format!("{kind} {address:#x}, allocated at {place}"),
+            None => format!("{kind} {address:#x}"),
+        }
+    }
+
+    /// Records a breach.
+    pub(crate) fn violate(&self, rule: Rule, site: u64, message: String, objects: Vec<String>) {
+        let violation = Violation {
+            rule,
+            message,
+            location: self.locate(site),
+            objects,
+            events: self.trace.last(EVENTS),
+        };
+        let mut violations = lock(&self.violations);
+        if violations.len() < VIOLATIONS {
+            violations.push(violation);
+        }
+    }
+
+    /// Calls back into the driver on this thread and checks how it comes back.
+    pub(crate) fn call_driver<R>(
+        self: &Arc<Self>,
+        frame: Frame,
+        level: Irql,
+        object: u64,
+        callback: impl FnOnce() -> R,
+    ) -> R {
+        self.trace.record(Way::IntoDriver, frame.callback, object, None);
+        let (result, left) = processor::enter(self, frame, level, callback);
+        self.trace.record(Way::Return, frame.callback, object, None);
+        for held in &left.locks {
+            let message =
+                format!("{} returned with spin lock {:#x} held", frame.callback, held.address);
+            self.violate(Rule::SpinLock, held.site, message, Vec::new());
+        }
+        // A lock left held explains a raised IRQL: one breach, one violation.
+        if let (Some((before, after)), true) = (left.irql, left.locks.is_empty()) {
+            let message =
+                format!("{} was entered at {before} and returned at {after}", frame.callback);
+            self.violate(Rule::WrongIrql, 0, message, Vec::new());
+        }
+        result
+    }
+}

@@ -1,0 +1,296 @@
+//! The lower edge: a miniport that sends what reaches it and uses the room it asked for.
+
+use std::sync::Arc;
+
+use crate::abi::Handle;
+use crate::abi::nbl::{FLAG_DISPATCH_LEVEL, NetBuffer, NetBufferList, RECEIVE_RESOURCES};
+use crate::checks::list::check_lent;
+use crate::counters::count;
+use crate::edge::{Order, Policy};
+use crate::frame::{Completion, Frame, NblSpec};
+use crate::guest::Guest;
+use crate::irql::Irql;
+use crate::ledger::{Direction, Holder};
+use crate::machine::Machine;
+use crate::ndis::lab_list::LabList;
+use crate::ndis::module::Module;
+use crate::ndis::{chain, context, data, protocol, receive, send};
+use crate::rule::Rule;
+use crate::status::NtStatus;
+use crate::sync::lock;
+
+/// The adapter's side of a stack.
+#[derive(Debug)]
+pub(crate) struct LowerEdge {
+    pub(crate) policy: Policy,
+    pub(crate) status: NtStatus,
+    pub(crate) capture: bool,
+    pub(crate) wire: Vec<Frame>,
+    /// Lists that it has not completed, with what they held when they came.
+    pub(crate) held: Vec<Transmission>,
+    /// Lists that it indicated and that have not come back.
+    pub(crate) out: Vec<LabList>,
+    pub(crate) returns: Vec<Completion>,
+    pub(crate) indicated: u64,
+    pub(crate) oid_answer: (NtStatus, bool, Vec<u8>),
+    pub(crate) oids: Vec<u32>,
+}
+
+impl Default for LowerEdge {
+    fn default() -> Self {
+        Self {
+            policy: Policy::Inline,
+            status: NtStatus::SUCCESS,
+            capture: true,
+            wire: Vec::new(),
+            held: Vec::new(),
+            out: Vec::new(),
+            returns: Vec::new(),
+            indicated: 0,
+            oid_answer: (NtStatus::SUCCESS, false, Vec::new()),
+            oids: Vec::new(),
+        }
+    }
+}
+
+/// A list that the adapter is sending.
+#[derive(Debug)]
+pub(crate) struct Transmission {
+    list: Guest<NetBufferList>,
+    own: bool,
+    frames: Vec<Vec<u8>>,
+}
+
+/// A chain of lists that reaches the adapter.
+pub(crate) struct Arrival {
+    /// Each list, and whether the filter originated it.
+    pub(crate) lists: Vec<(Guest<NetBufferList>, bool)>,
+    pub(crate) port: u32,
+    pub(crate) flags: u32,
+}
+
+/// Sends lists: uses their room, notes the frames, and completes them as the policy says.
+pub(crate) fn transmit(machine: &Arc<Machine>, module: &Arc<Module>, arrival: &Arrival) {
+    let batch = module.next_batch();
+    let mut transmissions = Vec::new();
+    for &(list, own) in &arrival.lists {
+        transmissions.push(transmit_list(machine, module, arrival, list, own, batch));
+    }
+    let policy = lock(&module.lower).policy;
+    match policy {
+        Policy::Inline => complete(machine, module, transmissions, arrival.flags),
+        Policy::Held => lock(&module.lower).held.extend(transmissions),
+        Policy::Deferred => {
+            let (machine, module) = (Arc::clone(machine), Arc::clone(module));
+            let queue = machine.work.clone();
+            queue.push(module.handle.0, move || {
+                at_dispatch(|flag| complete(&machine, &module, transmissions, flag));
+            });
+        }
+    }
+}
+
+/// Runs something on this thread as a deferred procedure would.
+pub(crate) fn at_dispatch(work: impl FnOnce(u32)) {
+    let before = crate::irql::replace(Irql::DISPATCH);
+    work(FLAG_DISPATCH_LEVEL);
+    crate::irql::replace(before);
+}
+
+fn transmit_list(
+    machine: &Arc<Machine>,
+    module: &Module,
+    arrival: &Arrival,
+    list: Guest<NetBufferList>,
+    own: bool,
+    batch: u64,
+) -> Transmission {
+    let (data_room, context_room) = (module.config.data_backfill, module.config.context_backfill);
+    let context_room = u16::try_from(context_room.next_multiple_of(8)).unwrap_or(u16::MAX & !7);
+    let mut allocated = 0_u64;
+    if context_room > 0 {
+        allocated += u64::from(context::take(machine, list, context_room, 0));
+    }
+    let capture = lock(&module.lower).capture;
+    let mut frames = Vec::new();
+    for buffer in chain::buffers(list) {
+        let data_offset = buffer.get(NetBuffer::DATA_OFFSET);
+        let mdls = chain::mdls(buffer.get(NetBuffer::MDL_CHAIN)).len();
+        let before = chain::bytes(buffer);
+        check_complete(machine, buffer, &before);
+        allocated += u64::from(use_room(machine, buffer, data_room));
+        if chain::bytes(buffer).get(data_room as usize..) != Some(before.as_slice()) {
+            let message = "the header of a driver below overlaps the frame".to_owned();
+            machine.violate(Rule::DataExtent, 0, message, vec![format!("NET_BUFFER {buffer:?}")]);
+        }
+        data::advance(machine, buffer, data_room, true, None);
+        if capture {
+            lock(&module.lower).wire.push(Frame {
+                bytes: before.clone(),
+                information: list.get(NetBufferList::INFORMATION),
+                nbl_flags: list.get(NetBufferList::NBL_FLAGS),
+                call_flags: arrival.flags,
+                port: arrival.port,
+                batch,
+                originated: own,
+                data_offset,
+                mdls,
+            });
+        }
+        frames.push(before);
+    }
+    if context_room > 0 {
+        context::give_back(machine, list, context_room);
+    }
+    if own {
+        crate::counters::add(&machine.tally.ndis_allocations_for_retreat, allocated);
+    }
+    Transmission { list, own, frames }
+}
+
+/// Retreats and writes a header into the room; says whether NDIS had to allocate.
+fn use_room(machine: &Arc<Machine>, buffer: Guest<NetBuffer>, room: u32) -> bool {
+    if room == 0 {
+        return false;
+    }
+    let allocated = data::retreat(machine, buffer, room, 0, None).unwrap_or(false);
+    for (address, length) in chain::pieces(buffer, 0, room.into()) {
+        address.fill(0xEE, length);
+    }
+    allocated
+}
+
+fn check_complete(machine: &Machine, buffer: Guest<NetBuffer>, bytes: &[u8]) {
+    let length = buffer.get(NetBuffer::DATA_LENGTH) as usize;
+    if bytes.len() != length {
+        let message = format!("a frame of {length} bytes has MDLs for {} bytes only", bytes.len());
+        machine.violate(Rule::DataExtent, 0, message, vec![format!("NET_BUFFER {buffer:?}")]);
+    }
+}
+
+/// Completes lists with the status that the test chose.
+fn complete(
+    machine: &Arc<Machine>,
+    module: &Arc<Module>,
+    transmissions: Vec<Transmission>,
+    flags: u32,
+) {
+    let status = lock(&module.lower).status;
+    let mut lists = Vec::new();
+    for transmission in transmissions {
+        let now: Vec<_> = chain::buffers(transmission.list).into_iter().map(chain::bytes).collect();
+        if now != transmission.frames {
+            let message = "a frame changed while NDIS owned it".to_owned();
+            let object = format!("NET_BUFFER_LIST {:?}", transmission.list);
+            machine.violate(Rule::NotOwner, 0, message, vec![object]);
+        }
+        transmission.list.set(NetBufferList::STATUS, status);
+        lists.push((transmission.list, transmission.own));
+    }
+    send::complete_to_filter(machine, module, &lists, flags & FLAG_DISPATCH_LEVEL);
+}
+
+/// Completes what the adapter holds.
+pub(crate) fn release(machine: &Arc<Machine>, module: &Arc<Module>, order: Order) {
+    let mut held = std::mem::take(&mut lock(&module.lower).held);
+    if order == Order::Reverse {
+        held.reverse();
+    }
+    if held.is_empty() {
+        return;
+    }
+    at_dispatch(|flag| {
+        if order == Order::OneByOne {
+            for transmission in held {
+                complete(machine, module, vec![transmission], flag);
+            }
+        } else {
+            complete(machine, module, held, flag);
+        }
+    });
+}
+
+/// Indicates lists to the filter.
+pub(crate) fn indicate<L: Into<NblSpec>>(
+    machine: &Arc<Machine>,
+    module: &Arc<Module>,
+    specs: impl IntoIterator<Item = L>,
+    flags: u32,
+) {
+    let resources = flags & RECEIVE_RESOURCES != 0;
+    let mut lists = Vec::new();
+    for spec in specs {
+        let number = {
+            let mut lower = lock(&module.lower);
+            lower.indicated += 1;
+            lower.indicated - 1
+        };
+        let list = LabList::new(&spec.into(), source(module), protocol::pool(module), number);
+        lists.push(list.list);
+        send::give_to_driver(machine, module, list.list, Direction::Receive, resources);
+        lock(&module.lower).out.push(list);
+    }
+    if lists.is_empty() {
+        return;
+    }
+    let first = chain::link(&lists);
+    let (level, flag) = module.data_level();
+    let count = u32::try_from(lists.len()).unwrap_or(u32::MAX);
+    if let Some(handler) = module.handlers().receive {
+        let context = module.context();
+        machine.call_driver(
+            module.data_frame("FilterReceiveNetBufferLists"),
+            level,
+            first.address(),
+            || handler(context, first, 0, count, flags | flag),
+        );
+    } else {
+        receive::bypass(machine, module, &lists, flags | flag);
+    }
+    if resources {
+        check_lent(machine, &lists);
+        let home: Vec<_> = lists.into_iter().map(|list| (list, NtStatus::SUCCESS)).collect();
+        take_back(machine, module, &home);
+    }
+}
+
+/// Who originates receives: the miniport.
+pub(crate) fn source(module: &Module) -> Handle {
+    Handle(module.handle.0 + 4)
+}
+
+/// Takes lists back that the adapter indicated.
+pub(crate) fn take_back(
+    machine: &Machine,
+    module: &Module,
+    lists: &[(Guest<NetBufferList>, NtStatus)],
+) {
+    for &(list, status) in lists {
+        let mut lower = lock(&module.lower);
+        let Some(index) = lower.out.iter().position(|out| out.list == list) else { continue };
+        let home = lower.out.swap_remove(index);
+        lower.returns.push(Completion { list: home.number, status });
+        drop(lower);
+        if !home.is_intact() {
+            let message = "a received frame came back altered".to_owned();
+            let object = format!("NET_BUFFER_LIST {list:?}");
+            machine.violate(Rule::ChainAltered, 0, message, vec![object]);
+        }
+        // The record stays: whoever uses the list again is told what it was.
+        protocol::hold(machine, list, Holder::Lab);
+    }
+    count(&machine.tally.forwarded_receives);
+}
+
+/// Takes the held lists that a condition selects out of the adapter's hands.
+pub(crate) fn take_cancelled(
+    module: &Module,
+    select: impl Fn(Guest<NetBufferList>) -> bool,
+) -> Vec<(Guest<NetBufferList>, bool)> {
+    let mut lower = lock(&module.lower);
+    let (cancelled, kept) =
+        std::mem::take(&mut lower.held).into_iter().partition(|held| select(held.list));
+    lower.held = kept;
+    let cancelled: Vec<Transmission> = cancelled;
+    cancelled.into_iter().map(|held| (held.list, held.own)).collect()
+}

@@ -1,0 +1,118 @@
+//! Lists that the lab's own drivers originate.
+
+use crate::abi::Handle;
+use crate::abi::nbl::{
+    MDL_SOURCE_IS_NONPAGED_POOL, Mdl, NetBuffer, NetBufferList, NetBufferListContext,
+};
+use crate::frame::{NbSpec, NblSpec};
+use crate::guest::{Block, Guest};
+use crate::ndis::chain;
+
+/// A list of the lab, with all of its memory.
+#[derive(Debug)]
+pub(crate) struct LabList {
+    pub(crate) list: Guest<NetBufferList>,
+    pub(crate) number: u64,
+    frames: Vec<Vec<u8>>,
+    _blocks: Vec<Block>,
+}
+
+/// Context space that NDIS keeps for the filters of a stack.
+const CONTEXT: usize = 256;
+
+impl LabList {
+    /// Makes a list; `source` is its originator and `pool` where it says that it is from.
+    pub(crate) fn new(spec: &NblSpec, source: Handle, pool: Handle, number: u64) -> Self {
+        let list_block = Block::zeroed(NetBufferList::SIZE);
+        let list = list_block.guest::<NetBufferList>();
+        let context_block = Block::zeroed(NetBufferListContext::SIZE + CONTEXT);
+        let context = context_block.guest::<NetBufferListContext>();
+        context.set(NetBufferListContext::SIZE_FIELD, 256);
+        context.set(NetBufferListContext::OFFSET, 256);
+        list.set(NetBufferList::CONTEXT, context);
+        list.set(NetBufferList::SOURCE_HANDLE, source);
+        list.set(NetBufferList::POOL_HANDLE, pool);
+        list.set(NetBufferList::NBL_FLAGS, spec.nbl_flags);
+        let information = list.field(NetBufferList::INFORMATION).cast::<u64>();
+        for &(index, value) in &spec.information {
+            information.index(index as u64).write(value);
+        }
+        let mut blocks = vec![list_block, context_block];
+        let mut previous: Guest<NetBuffer> = Guest::NULL;
+        for buffer_spec in &spec.buffers {
+            let buffer = make_buffer(buffer_spec, pool, &mut blocks);
+            if previous.is_null() {
+                list.set(NetBufferList::FIRST_NET_BUFFER, buffer);
+            } else {
+                previous.set(NetBuffer::NEXT, buffer);
+            }
+            previous = buffer;
+        }
+        let frames = spec.buffers.iter().map(|buffer| buffer.bytes.clone()).collect();
+        Self { list, number, frames, _blocks: blocks }
+    }
+
+    /// Whether the frames are as they were made.
+    pub(crate) fn is_intact(&self) -> bool {
+        chain::buffers(self.list).into_iter().map(chain::bytes).eq(self.frames.iter().cloned())
+    }
+}
+
+fn make_buffer(spec: &NbSpec, pool: Handle, blocks: &mut Vec<Block>) -> Guest<NetBuffer> {
+    let block = Block::zeroed(NetBuffer::SIZE);
+    let buffer = block.guest::<NetBuffer>();
+    blocks.push(block);
+    let mut rest = spec.bytes.as_slice();
+    let mut parts = Vec::new();
+    for &length in &spec.splits {
+        let (part, after) = rest.split_at(length.min(rest.len()));
+        parts.push(part);
+        rest = after;
+    }
+    if !rest.is_empty() || parts.is_empty() {
+        parts.push(rest);
+    }
+    let last = parts.len() - 1;
+    let mut previous: Guest<Mdl> = Guest::NULL;
+    for (index, part) in parts.iter().enumerate() {
+        let front = if index == 0 { spec.offset } else { 0 };
+        let behind = if index == last { spec.tail } else { 0 };
+        let mdl = make_mdl(part, front, behind, blocks);
+        if previous.is_null() {
+            buffer.set(NetBuffer::MDL_CHAIN, mdl);
+        } else {
+            previous.set(Mdl::NEXT, mdl);
+        }
+        previous = mdl;
+    }
+    buffer.set(NetBuffer::DATA_OFFSET, u32::try_from(spec.offset).unwrap_or(u32::MAX));
+    buffer.set(NetBuffer::DATA_LENGTH, u32::try_from(spec.bytes.len()).unwrap_or(u32::MAX));
+    buffer.set(NetBuffer::POOL_HANDLE, pool);
+    chain::adjust_current(buffer);
+    buffer
+}
+
+fn make_mdl(part: &[u8], front: usize, behind: usize, blocks: &mut Vec<Block>) -> Guest<Mdl> {
+    let size = front + part.len() + behind;
+    let data = Block::zeroed(size);
+    data.guest::<u8>().byte_add(front as u64).write_bytes(part);
+    let block = Block::zeroed(Mdl::SIZE);
+    let mdl = block.guest::<Mdl>();
+    fill_mdl(mdl, data.guest(), u32::try_from(size).unwrap_or(u32::MAX));
+    blocks.push(block);
+    blocks.push(data);
+    mdl
+}
+
+/// Describes bytes of nonpaged memory by an MDL.
+pub(crate) fn fill_mdl(mdl: Guest<Mdl>, data: Guest<u8>, length: u32) {
+    const PAGE_MASK: u64 = 0xFFF;
+    mdl.fill(0, Mdl::SIZE);
+    let offset = data.address() & PAGE_MASK;
+    mdl.set(Mdl::SIZE_FIELD, 48);
+    mdl.set(Mdl::MDL_FLAGS, MDL_SOURCE_IS_NONPAGED_POOL);
+    mdl.set(Mdl::MAPPED_SYSTEM_VA, data);
+    mdl.field(Mdl::START_VA).cast::<u64>().write(data.address() - offset);
+    mdl.set(Mdl::BYTE_COUNT, length);
+    mdl.set(Mdl::BYTE_OFFSET, u32::try_from(offset).unwrap_or(0));
+}

@@ -1,0 +1,21 @@
+//! NDIS: what filter drivers import from ndis.sys, and the drivers at the ends of a stack.
+
+pub(crate) mod adapter;
+pub(crate) mod chain;
+pub(crate) mod context;
+pub(crate) mod data;
+pub(crate) mod derived;
+pub(crate) mod device;
+pub(crate) mod filter;
+pub(crate) mod lab_list;
+pub(crate) mod lifecycle;
+pub(crate) mod memory;
+pub(crate) mod module;
+pub(crate) mod nbl;
+pub(crate) mod oid;
+pub(crate) mod pnp;
+pub(crate) mod pool;
+pub(crate) mod protocol;
+pub(crate) mod receive;
+pub(crate) mod register;
+pub(crate) mod send;

@@ -1,0 +1,143 @@
+//! A filter module: one driver on one adapter.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::abi::Handle;
+use crate::adapter_config::AdapterConfig;
+use crate::irql::Irql;
+use crate::module_state::ModuleState;
+use crate::ndis::adapter::LowerEdge;
+use crate::ndis::filter::{DataHandlers, FilterDriver};
+use crate::ndis::protocol::UpperEdge;
+use crate::processor::Frame;
+use crate::restart_attributes::GeneralAttributes;
+use crate::status::NtStatus;
+use crate::sync::lock;
+
+/// How long NDIS waits for a filter before it calls it stuck.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What changes about a module.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) state: ModuleState,
+    /// The context that FilterAttach set.
+    pub(crate) context: Option<Handle>,
+    pub(crate) handlers: DataHandlers,
+    /// Whether FilterSetModuleOptions runs.
+    pub(crate) setting_options: bool,
+    /// Whether FilterPause returned PENDING and was not completed.
+    pub(crate) pause_pending: bool,
+    /// Whether NdisFPauseComplete came.
+    pub(crate) pause_completed: bool,
+    /// Whether FilterRestart may be completed, or was, and how.
+    pub(crate) restart_pending: bool,
+    pub(crate) restart_completed: Option<NtStatus>,
+    /// What the filter learnt at the last restart, if anything.
+    pub(crate) told: Option<GeneralAttributes>,
+    /// What it let the drivers above know.
+    pub(crate) reported: Option<GeneralAttributes>,
+    /// At which IRQL the data path runs, and whether flags say so.
+    pub(crate) level: Irql,
+    pub(crate) dispatch_flag: bool,
+}
+
+/// A filter module.
+#[derive(Debug)]
+pub(crate) struct Module {
+    pub(crate) handle: Handle,
+    pub(crate) driver: Arc<FilterDriver>,
+    pub(crate) config: AdapterConfig,
+    pub(crate) inner: Mutex<Inner>,
+    pub(crate) changed: Condvar,
+    pub(crate) lower: Mutex<LowerEdge>,
+    pub(crate) upper: Mutex<UpperEdge>,
+    pub(crate) batches: AtomicU64,
+}
+
+impl Module {
+    pub(crate) fn new(
+        handle: Handle,
+        driver: Arc<FilterDriver>,
+        handlers: DataHandlers,
+        config: AdapterConfig,
+    ) -> Self {
+        Self {
+            handle,
+            driver,
+            config,
+            inner: Mutex::new(Inner {
+                state: ModuleState::Attaching,
+                context: None,
+                handlers,
+                setting_options: false,
+                pause_pending: false,
+                pause_completed: false,
+                restart_pending: false,
+                restart_completed: None,
+                told: None,
+                reported: None,
+                level: Irql::DISPATCH,
+                dispatch_flag: true,
+            }),
+            changed: Condvar::new(),
+            lower: Mutex::default(),
+            upper: Mutex::default(),
+            batches: AtomicU64::new(0),
+        }
+    }
+
+    /// Its state.
+    pub(crate) fn state(&self) -> ModuleState {
+        lock(&self.inner).state
+    }
+
+    /// Its context, as the driver set it.
+    pub(crate) fn context(&self) -> Handle {
+        lock(&self.inner).context.unwrap_or_default()
+    }
+
+    /// Its handlers of the data path.
+    pub(crate) fn handlers(&self) -> DataHandlers {
+        lock(&self.inner).handlers
+    }
+
+    /// At which IRQL NDIS calls the data path, and the flag that goes with it.
+    pub(crate) fn data_level(&self) -> (Irql, u32) {
+        let inner = lock(&self.inner);
+        let flag = inner.dispatch_flag && inner.level == Irql::DISPATCH;
+        (inner.level, u32::from(flag))
+    }
+
+    /// The number of a further call that carries lists.
+    pub(crate) fn next_batch(&self) -> u64 {
+        self.batches.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A frame for a callback of this module.
+    pub(crate) fn frame(&self, callback: &'static str) -> Frame {
+        Frame { callback, driver: self.driver.id, module: self.handle, flagged: false }
+    }
+
+    /// A frame for a callback whose flags say whether it runs at DISPATCH_LEVEL.
+    pub(crate) fn data_frame(&self, callback: &'static str) -> Frame {
+        Frame { flagged: true, ..self.frame(callback) }
+    }
+
+    /// Waits for a condition, as long as NDIS would; says whether it came about.
+    pub(crate) fn wait(&self, condition: impl Fn(&Inner) -> bool) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        let mut inner = lock(&self.inner);
+        while !condition(&inner) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            inner =
+                self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+}

@@ -1,0 +1,279 @@
+//! OID requests, their clones and completions.
+#![expect(non_snake_case, reason = "exports bear their kernel names")]
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::abi::Handle;
+use crate::abi::ndis::{OidRequest, object};
+use crate::call::Call;
+use crate::checks::{header, state};
+use crate::exports::exports;
+use crate::guest::{Block, Guest};
+use crate::irql::Irql;
+use crate::ledger::{CloneRecord, Holder};
+use crate::machine::Machine;
+use crate::ndis::module::{Module, PATIENCE};
+use crate::ndis::{adapter, pool};
+use crate::oid_request::{OidKind, OidQuery, OidResult};
+use crate::rule::Rule;
+use crate::status::NtStatus;
+use crate::sync::{lock, read};
+
+exports![
+    NdisFOidRequest,
+    NdisFOidRequestComplete,
+    NdisFCancelOidRequest,
+    NdisAllocateCloneOidRequest,
+    NdisFreeCloneOidRequest,
+];
+
+/// A request from above that the filter has.
+#[derive(Debug)]
+struct Waiting {
+    request: u64,
+    module: Handle,
+    completed: Option<NtStatus>,
+}
+
+static WAITING: (Mutex<Vec<Waiting>>, Condvar) = (Mutex::new(Vec::new()), Condvar::new());
+
+/// Makes a request from above and waits for it.
+pub(crate) fn request(machine: &Arc<Machine>, module: &Arc<Module>, query: &OidQuery) -> OidResult {
+    type R = OidRequest;
+    let buffer = Block::guarded(query.buffer.len());
+    buffer.guest::<u8>().write_bytes(&query.buffer);
+    let block = Block::guarded(R::SIZE);
+    let guest = block.guest::<R>();
+    guest.set(R::HEADER_TYPE, object::OID_REQUEST);
+    guest.set(R::HEADER_REVISION, 1);
+    guest.set(R::HEADER_SIZE, 236);
+    let kind = match query.kind {
+        OidKind::Query => 0,
+        OidKind::Set => 1,
+        OidKind::QueryStatistics => 2,
+    };
+    let length = u32::try_from(query.buffer.len()).unwrap_or(u32::MAX);
+    guest.set(R::REQUEST_TYPE, kind);
+    guest.set(R::OID, query.oid);
+    guest.set(R::BUFFER, buffer.guest());
+    guest.set(R::BUFFER_LENGTH, length);
+    let handler = read(&module.driver.registration).and_then(|r| r.handlers.oid_request);
+    let status = match handler {
+        None => answer(module, guest).0,
+        Some(handler) => through_filter(machine, module, guest, handler),
+    };
+    let bytes = guest.get(R::BYTES_DONE);
+    if bytes > length {
+        let message = format!("a request with room for {length} bytes reports {bytes}");
+        machine.violate(Rule::OidCompletion, 0, message, Vec::new());
+    }
+    let kept = if query.kind == OidKind::Set { length } else { bytes.min(length) };
+    OidResult {
+        status,
+        buffer: buffer.guest::<u8>().read_bytes(kept as usize),
+        bytes,
+        needed: guest.get(R::BYTES_NEEDED),
+    }
+}
+
+fn through_filter(
+    machine: &Arc<Machine>,
+    module: &Arc<Module>,
+    request: Guest<OidRequest>,
+    handler: crate::abi::handlers::Oid,
+) -> NtStatus {
+    let address = request.address();
+    lock(&WAITING.0).push(Waiting { request: address, module: module.handle, completed: None });
+    let context = module.context();
+    let frame = module.frame("FilterOidRequest");
+    let status = machine.call_driver(frame, Irql::PASSIVE, address, || handler(context, request));
+    let mut waiting = lock(&WAITING.0);
+    let completed = |waiting: &[Waiting]| {
+        waiting.iter().find(|entry| entry.request == address).and_then(|entry| entry.completed)
+    };
+    let mut result = status;
+    if status == NtStatus::PENDING {
+        let deadline = Instant::now() + PATIENCE;
+        while completed(&waiting).is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            waiting =
+                WAITING.1.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        result = completed(&waiting).unwrap_or_else(|| {
+            let message = "a pending OID request was not completed".to_owned();
+            machine.violate(Rule::OidCompletion, 0, message, Vec::new());
+            NtStatus::FAILURE
+        });
+    } else if completed(&waiting).is_some() {
+        let message = format!("FilterOidRequest returned {status} and completed it besides");
+        machine.violate(Rule::OidCompletion, 0, message, Vec::new());
+    }
+    waiting.retain(|entry| entry.request != address);
+    result
+}
+
+/// The adapter's answer, and whether it comes later.
+fn answer(module: &Module, request: Guest<OidRequest>) -> (NtStatus, bool) {
+    let mut lower = lock(&module.lower);
+    lower.oids.push(request.get(OidRequest::OID));
+    let (status, later, bytes) = lower.oid_answer.clone();
+    drop(lower);
+    let room = request.get(OidRequest::BUFFER_LENGTH) as usize;
+    let is_set = request.get(OidRequest::REQUEST_TYPE) == 1;
+    if is_set && status.is_success() {
+        request.set(OidRequest::BYTES_DONE, u32::try_from(room).unwrap_or(u32::MAX));
+    } else if !is_set && status.is_success() {
+        let given = &bytes[..bytes.len().min(room)];
+        request.get(OidRequest::BUFFER).write_bytes(given);
+        request.set(OidRequest::BYTES_DONE, u32::try_from(given.len()).unwrap_or(u32::MAX));
+    }
+    (status, later)
+}
+
+/// Makes a request of the drivers below: the filter's own, or a clone of one from above.
+pub extern "win64" fn NdisFOidRequest(filter: Handle, request: Guest<OidRequest>) -> NtStatus {
+    let call = Call::enter("NdisFOidRequest", Irql::DISPATCH, request.address());
+    let Some(module) = state::module(&call, filter) else { return NtStatus::FAILURE };
+    state::check_attached(&call, &module);
+    let sizes = [(1, 236)];
+    if !header::check(&call, request, object::OID_REQUEST, &sizes) {
+        return NtStatus::INVALID_PARAMETER;
+    }
+    if lock(&WAITING.0).iter().any(|entry| entry.request == request.address()) {
+        let message = "a request from above is passed on itself, not as a clone";
+        call.violate(Rule::OidClone, message, &[]);
+    }
+    hold_clone(&call, request, Holder::Ndis);
+    let (status, later) = answer(&module, request);
+    if !later {
+        hold_clone(&call, request, Holder::Driver);
+        return status;
+    }
+    let machine = Arc::clone(&call.machine);
+    call.machine.work.push(request.address(), move || {
+        adapter::at_dispatch(|_| complete_to_filter(&machine, &module, request, status));
+    });
+    NtStatus::PENDING
+}
+
+fn hold_clone(call: &Call, request: Guest<OidRequest>, holder: Holder) {
+    if let Some(record) = lock(&call.machine.ledger).clones.get_mut(&request.address()) {
+        record.holder = holder;
+    }
+}
+
+fn complete_to_filter(
+    machine: &Arc<Machine>,
+    module: &Arc<Module>,
+    request: Guest<OidRequest>,
+    status: NtStatus,
+) {
+    if let Some(record) = lock(&machine.ledger).clones.get_mut(&request.address()) {
+        record.holder = Holder::Driver;
+    }
+    let handler = read(&module.driver.registration).and_then(|r| r.handlers.oid_complete);
+    let Some(handler) = handler else { return };
+    let context = module.context();
+    let frame = module.frame("FilterOidRequestComplete");
+    let level = crate::irql::current();
+    machine.call_driver(frame, level, request.address(), || handler(context, request, status));
+}
+
+/// Completes a pending request from above.
+pub extern "win64" fn NdisFOidRequestComplete(
+    filter: Handle,
+    request: Guest<OidRequest>,
+    status: NtStatus,
+) {
+    let call = Call::enter("NdisFOidRequestComplete", Irql::DISPATCH, request.address());
+    let Some(module) = state::module(&call, filter) else { return };
+    if status == NtStatus::PENDING {
+        call.violate(Rule::OidCompletion, "a request completes with a final status", &[]);
+    }
+    let clone_left = lock(&call.machine.ledger)
+        .clones
+        .values()
+        .any(|clone| clone.original == request && clone.holder != Holder::Free);
+    if clone_left {
+        let message = "a request completes before its clone is freed";
+        call.violate(Rule::OidClone, message, &[]);
+    }
+    let mut waiting = lock(&WAITING.0);
+    let entry = waiting
+        .iter_mut()
+        .find(|entry| entry.request == request.address() && entry.module == module.handle);
+    let message = match entry {
+        None => Some("what is completed is no request from above"),
+        Some(entry) => entry.completed.replace(status).map(|_| "a request is completed twice"),
+    };
+    drop(waiting);
+    WAITING.1.notify_all();
+    if let Some(message) = message {
+        call.violate(Rule::OidCompletion, message, &[format!("OID request {request:?}")]);
+    }
+}
+
+/// Asks the drivers below to cancel requests with an identifier.
+pub extern "win64" fn NdisFCancelOidRequest(filter: Handle, id: Guest<u8>) {
+    let call = Call::enter("NdisFCancelOidRequest", Irql::DISPATCH, id.address());
+    let _module = state::module(&call, filter);
+}
+
+/// Clones a request, so that it can be passed on.
+pub extern "win64" fn NdisAllocateCloneOidRequest(
+    source: Handle,
+    request: Guest<OidRequest>,
+    tag: u32,
+    clone: Guest<Guest<OidRequest>>,
+) -> NtStatus {
+    let call = Call::enter("NdisAllocateCloneOidRequest", Irql::DISPATCH, request.address());
+    clone.write(Guest::NULL);
+    if tag == 0 {
+        call.violate(Rule::PoolTag, "a clone has no tag", &[]);
+    }
+    if !header::check(&call, request, object::OID_REQUEST, &[(1, 236)]) {
+        return NtStatus::INVALID_PARAMETER;
+    }
+    if call.allocation_fails() {
+        return NtStatus::RESOURCES;
+    }
+    call.took_memory();
+    let block = Block::zeroed(OidRequest::SIZE);
+    let copy = block.guest::<OidRequest>();
+    copy.cast::<u8>().copy_from(request.cast(), OidRequest::SIZE);
+    copy.set(OidRequest::SOURCE_RESERVED, [0; 2]);
+    let record = CloneRecord {
+        owner: pool::owner_of(&call, source),
+        source,
+        original: request,
+        holder: Holder::Driver,
+        site: call.site,
+        block,
+    };
+    lock(&call.machine.ledger).clones.insert(copy.address(), record);
+    clone.write(copy);
+    NtStatus::SUCCESS
+}
+
+/// Frees a clone.
+pub extern "win64" fn NdisFreeCloneOidRequest(source: Handle, request: Guest<OidRequest>) {
+    let call = Call::enter("NdisFreeCloneOidRequest", Irql::DISPATCH, request.address());
+    let mut ledger = lock(&call.machine.ledger);
+    let message = match ledger.clones.get(&request.address()) {
+        None => Some("what is freed is not a clone"),
+        Some(clone) if clone.holder == Holder::Ndis => Some("a clone is freed while it is pending"),
+        Some(clone) if clone.source != source => Some("a clone is freed with another handle"),
+        Some(_) => None,
+    };
+    if message.is_none() {
+        ledger.clones.remove(&request.address());
+    }
+    drop(ledger);
+    if let Some(message) = message {
+        call.violate(Rule::OidClone, message, &[format!("OID request {request:?}")]);
+    }
+}

@@ -1,0 +1,255 @@
+//! The upper edge: a protocol that sends, and takes what is indicated.
+
+use std::sync::Arc;
+
+use crate::abi::Handle;
+use crate::abi::nbl::{
+    FLAG_DISPATCH_LEVEL, NetBuffer, NetBufferList, RECEIVE_RESOURCES, information,
+};
+use crate::edge::{Order, Policy};
+use crate::frame::{Completion, Frame, NblSpec};
+use crate::guest::Guest;
+use crate::ledger::{Direction, Holder};
+use crate::machine::Machine;
+use crate::module_state::ModuleState;
+use crate::ndis::adapter::{self, Arrival};
+use crate::ndis::lab_list::LabList;
+use crate::ndis::module::Module;
+use crate::ndis::{chain, receive, send};
+use crate::rule::Rule;
+use crate::status::NtStatus;
+use crate::sync::lock;
+
+/// The protocol's side of a stack.
+#[derive(Debug)]
+pub(crate) struct UpperEdge {
+    pub(crate) policy: Policy,
+    pub(crate) capture: bool,
+    pub(crate) received: Vec<Frame>,
+    /// Lists that it has not returned: each, and whether the filter originated it.
+    pub(crate) held: Vec<(Guest<NetBufferList>, bool)>,
+    /// Lists that it sent and that have not completed.
+    pub(crate) out: Vec<LabList>,
+    pub(crate) completions: Vec<Completion>,
+    pub(crate) sent: u64,
+    pub(crate) statuses: Vec<NtStatus>,
+}
+
+impl Default for UpperEdge {
+    fn default() -> Self {
+        Self {
+            policy: Policy::Inline,
+            capture: true,
+            received: Vec::new(),
+            held: Vec::new(),
+            out: Vec::new(),
+            completions: Vec::new(),
+            sent: 0,
+            statuses: Vec::new(),
+        }
+    }
+}
+
+/// Who originates sends: the protocol.
+pub(crate) fn source(module: &Module) -> Handle {
+    Handle(module.handle.0 + 8)
+}
+
+/// The pool that lists of the lab say they are from.
+pub(crate) fn pool(module: &Module) -> Handle {
+    Handle(module.handle.0 + 12)
+}
+
+/// Sends lists through the filter.
+pub(crate) fn send<L: Into<NblSpec>>(
+    machine: &Arc<Machine>,
+    module: &Arc<Module>,
+    specs: impl IntoIterator<Item = L>,
+    flags: u32,
+) {
+    let mut lists = Vec::new();
+    for spec in specs {
+        let number = {
+            let mut upper = lock(&module.upper);
+            upper.sent += 1;
+            upper.sent - 1
+        };
+        let list = LabList::new(&spec.into(), source(module), pool(module), number);
+        lists.push(list.list);
+        send::give_to_driver(machine, module, list.list, Direction::Send, false);
+        lock(&module.upper).out.push(list);
+    }
+    if lists.is_empty() {
+        return;
+    }
+    let first = chain::link(&lists);
+    let (level, flag) = module.data_level();
+    let state = module.state();
+    let Some(handler) = module.handlers().send else {
+        let lists = lists.into_iter().map(|list| (list, false)).collect();
+        adapter::transmit(machine, module, &Arrival { lists, port: 0, flags: flags | flag });
+        return;
+    };
+    let context = module.context();
+    machine.call_driver(
+        module.data_frame("FilterSendNetBufferLists"),
+        level,
+        first.address(),
+        || handler(context, first, 0, flags | flag),
+    );
+    if state != ModuleState::Running {
+        check_rejected(machine, module, &lists, state);
+    }
+}
+
+/// C18: a send that arrived while the module did not run was completed at once, as paused.
+fn check_rejected(
+    machine: &Machine,
+    module: &Module,
+    lists: &[Guest<NetBufferList>],
+    state: ModuleState,
+) {
+    let left = lists
+        .iter()
+        .filter(|&&list| lock(&module.upper).out.iter().any(|out| out.list == list))
+        .count();
+    if left > 0 {
+        let message = format!("{left} sends to a {state} module were not completed at once");
+        machine.violate(Rule::PausedSend, 0, message, Vec::new());
+    }
+}
+
+/// Takes lists back that the protocol sent.
+pub(crate) fn take_back(machine: &Machine, module: &Module, lists: &[Guest<NetBufferList>]) {
+    let state = module.state();
+    for &list in lists {
+        let status = list.get(NetBufferList::STATUS);
+        let mut upper = lock(&module.upper);
+        let Some(index) = upper.out.iter().position(|out| out.list == list) else { continue };
+        let home = upper.out.swap_remove(index);
+        upper.completions.push(Completion { list: home.number, status });
+        drop(upper);
+        let object = || vec![format!("NET_BUFFER_LIST {list:?}")];
+        if !home.is_intact() {
+            let message = "a sent frame came back altered".to_owned();
+            machine.violate(Rule::ChainAltered, 0, message, object());
+        }
+        let within_send = crate::processor::any_frame(|frame| {
+            frame.callback == "FilterSendNetBufferLists" && frame.module == module.handle
+        });
+        if state != ModuleState::Running && within_send && status != NtStatus::NDIS_PAUSED {
+            let message = format!("a send to a {state} module completed with {status}");
+            machine.violate(Rule::PausedSend, 0, message, object());
+        }
+        // The record stays: whoever uses the list again is told what it was.
+        hold(machine, list, Holder::Lab);
+    }
+}
+
+/// Asks for sends with a cancel identifier to be cancelled.
+pub(crate) fn cancel_sends(machine: &Arc<Machine>, module: &Arc<Module>, cancel_id: u64) {
+    let id = module
+        .handlers()
+        .cancel_send
+        .map(|handler| (handler, Guest::<u8>::NULL.byte_add(cancel_id)));
+    match id {
+        Some((handler, id)) => {
+            let context = module.context();
+            let frame = module.frame("FilterCancelSendNetBufferLists");
+            let (level, _) = module.data_level();
+            machine.call_driver(frame, level, cancel_id, || handler(context, id));
+        }
+        None => cancel_held(machine, module, cancel_id),
+    }
+}
+
+/// The adapter completes the held sends that bear a cancel identifier.
+pub(crate) fn cancel_held(machine: &Arc<Machine>, module: &Arc<Module>, cancel_id: u64) {
+    let cancelled = adapter::take_cancelled(module, |list| {
+        let values = list.get(NetBufferList::INFORMATION);
+        values[information::CANCEL_ID] == cancel_id
+    });
+    for (list, _) in &cancelled {
+        list.set(NetBufferList::STATUS, NtStatus::NDIS_SEND_ABORTED);
+    }
+    if !cancelled.is_empty() {
+        adapter::at_dispatch(|flag| send::complete_to_filter(machine, module, &cancelled, flag));
+    }
+}
+
+/// Takes an indication: notes the frames and returns the lists as the policy says.
+pub(crate) fn receive(
+    machine: &Arc<Machine>,
+    module: &Arc<Module>,
+    lists: Vec<(Guest<NetBufferList>, bool)>,
+    port: u32,
+    flags: u32,
+) {
+    let batch = module.next_batch();
+    let mut upper = lock(&module.upper);
+    if upper.capture {
+        for &(list, originated) in &lists {
+            for buffer in chain::buffers(list) {
+                upper.received.push(Frame {
+                    bytes: chain::bytes(buffer),
+                    information: list.get(NetBufferList::INFORMATION),
+                    nbl_flags: list.get(NetBufferList::NBL_FLAGS),
+                    call_flags: flags,
+                    port,
+                    batch,
+                    originated,
+                    data_offset: buffer.get(NetBuffer::DATA_OFFSET),
+                    mdls: chain::mdls(buffer.get(NetBuffer::MDL_CHAIN)).len(),
+                });
+            }
+        }
+    }
+    let policy = upper.policy;
+    if flags & RECEIVE_RESOURCES != 0 {
+        return;
+    }
+    match policy {
+        Policy::Held => upper.held.extend(lists),
+        Policy::Inline => {
+            drop(upper);
+            receive::return_to_filter(machine, module, &lists, flags & FLAG_DISPATCH_LEVEL);
+        }
+        Policy::Deferred => {
+            drop(upper);
+            let (machine, module) = (Arc::clone(machine), Arc::clone(module));
+            let queue = machine.work.clone();
+            queue.push(module.handle.0, move || {
+                adapter::at_dispatch(|flag| {
+                    receive::return_to_filter(&machine, &module, &lists, flag);
+                });
+            });
+        }
+    }
+}
+
+/// Returns what the protocol holds.
+pub(crate) fn release(machine: &Arc<Machine>, module: &Arc<Module>, order: Order) {
+    let mut held = std::mem::take(&mut lock(&module.upper).held);
+    if order == Order::Reverse {
+        held.reverse();
+    }
+    if held.is_empty() {
+        return;
+    }
+    adapter::at_dispatch(|flag| {
+        if order == Order::OneByOne {
+            for list in held {
+                receive::return_to_filter(machine, module, &[list], flag);
+            }
+        } else {
+            receive::return_to_filter(machine, module, &held, flag);
+        }
+    });
+}
+
+/// Marks a list as held by someone.
+pub(crate) fn hold(machine: &Machine, list: Guest<NetBufferList>, holder: Holder) {
+    if let Some(record) = lock(&machine.ledger).nbls.get_mut(&list.address()) {
+        record.holder = holder;
+    }
+}

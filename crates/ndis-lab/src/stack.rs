@@ -1,0 +1,274 @@
+//! An adapter's driver stack, with the filter in its middle.
+
+use std::sync::Arc;
+
+use crate::abi::nbl::{RECEIVE_RESOURCES, SEND_CHECK_FOR_LOOPBACK};
+use crate::adapter_config::AdapterConfig;
+use crate::edge::{Order, Policy};
+use crate::frame::{Completion, Frame, NblSpec};
+use crate::irql::Irql;
+use crate::machine::Machine;
+use crate::module_state::ModuleState;
+use crate::ndis::module::Module;
+use crate::ndis::{adapter, lifecycle, oid, pnp, protocol};
+use crate::oid_request::{OidQuery, OidResult};
+use crate::restart_attributes::{GeneralAttributes, RestartAttributes};
+use crate::status::NtStatus;
+use crate::sync::lock;
+
+/// An adapter's driver stack: a miniport below, the driver's filter module, a protocol above.
+///
+/// What the two ends do with what reaches them is chosen here, and seen here.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    machine: Arc<Machine>,
+    module: Arc<Module>,
+}
+
+impl Stack {
+    pub(crate) fn new(machine: Arc<Machine>, module: Arc<Module>) -> Self {
+        Self { machine, module }
+    }
+
+    /// What the adapter is like.
+    #[must_use]
+    pub fn config(&self) -> &AdapterConfig {
+        &self.module.config
+    }
+
+    /// The state of the filter module.
+    #[must_use]
+    pub fn state(&self) -> ModuleState {
+        self.module.state()
+    }
+
+    /// Restarts the module with the attributes of the adapter.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stack::restart_with`].
+    pub fn start(&self) -> Result<(), NtStatus> {
+        self.restart_with(&RestartAttributes::of(self.config()))
+    }
+
+    /// Restarts the module: FilterSetModuleOptions, then FilterRestart, at PASSIVE_LEVEL; waits
+    /// for a pending restart to complete. The module is then Running.
+    ///
+    /// # Errors
+    ///
+    /// The status that the restart failed with; NDIS has then detached the module.
+    /// INVALID_DEVICE_STATE, and nothing is called, if the module is not Paused.
+    pub fn restart_with(&self, attributes: &RestartAttributes) -> Result<(), NtStatus> {
+        lifecycle::restart(&self.machine, &self.module, attributes)
+    }
+
+    /// What the drivers above were told at the last restart, after the filter had its say.
+    #[must_use]
+    pub fn attributes_above(&self) -> Option<GeneralAttributes> {
+        lock(&self.module.inner).reported
+    }
+
+    /// Pauses the module: FilterPause, at PASSIVE_LEVEL; waits for it to complete, at most ten
+    /// seconds. The module is then Paused.
+    ///
+    /// Held sends and receives are released first by the test, else a filter that waits for them
+    /// cannot complete; see [`Stack::begin_pause`].
+    pub fn pause(&self) {
+        if self.begin_pause() {
+            self.finish_pause();
+        }
+    }
+
+    /// Calls FilterPause and says whether it is pending. The module is Pausing if it is, else
+    /// Paused. Does nothing and says no if the module is not Running.
+    #[must_use]
+    pub fn begin_pause(&self) -> bool {
+        lifecycle::begin_pause(&self.machine, &self.module)
+    }
+
+    /// Waits for a pending pause to complete, at most ten seconds, which is the documented limit.
+    pub fn finish_pause(&self) {
+        lifecycle::finish_pause(&self.machine, &self.module);
+    }
+
+    /// Detaches the module: FilterDetach, at PASSIVE_LEVEL, after a pause if it is Running.
+    pub fn detach(&self) {
+        lifecycle::detach(&self.machine, &self.module);
+    }
+
+    /// At which IRQL NDIS calls the data path handlers: PASSIVE_LEVEL or DISPATCH_LEVEL, which is
+    /// what a new stack does.
+    pub fn set_level(&self, level: Irql) {
+        lock(&self.module.inner).level = level;
+    }
+
+    /// Whether calls at DISPATCH_LEVEL say so in their flags, which a new stack does; a clear
+    /// flag says nothing.
+    pub fn set_dispatch_flag(&self, flag: bool) {
+        lock(&self.module.inner).dispatch_flag = flag;
+    }
+
+    /// The protocol sends lists, in one chain: FilterSendNetBufferLists.
+    pub fn send_from_above<L: Into<NblSpec>>(&self, lists: impl IntoIterator<Item = L>) {
+        protocol::send(&self.machine, &self.module, lists, 0);
+    }
+
+    /// As [`Stack::send_from_above`], asking NDIS to look for loopback.
+    pub fn send_from_above_with_loopback<L: Into<NblSpec>>(
+        &self,
+        lists: impl IntoIterator<Item = L>,
+    ) {
+        protocol::send(&self.machine, &self.module, lists, SEND_CHECK_FOR_LOOPBACK);
+    }
+
+    /// The protocol asks for its sends with a cancel identifier to be cancelled.
+    pub fn cancel_sends_from_above(&self, cancel_id: u64) {
+        protocol::cancel_sends(&self.machine, &self.module, cancel_id);
+    }
+
+    /// The adapter indicates lists, in one chain: FilterReceiveNetBufferLists. With `resources`
+    /// they are lent for the length of the call.
+    pub fn indicate_from_below<L: Into<NblSpec>>(
+        &self,
+        lists: impl IntoIterator<Item = L>,
+        resources: bool,
+    ) {
+        let flags = if resources { RECEIVE_RESOURCES } else { 0 };
+        adapter::indicate(&self.machine, &self.module, lists, flags);
+    }
+
+    /// The frames that left below, in order, as the wire sees them.
+    #[must_use]
+    pub fn wire(&self) -> Vec<Frame> {
+        lock(&self.module.lower).wire.clone()
+    }
+
+    /// The same, and forgets them.
+    #[must_use]
+    pub fn take_wire(&self) -> Vec<Frame> {
+        std::mem::take(&mut lock(&self.module.lower).wire)
+    }
+
+    /// The frames that arrived above, in order.
+    #[must_use]
+    pub fn received_above(&self) -> Vec<Frame> {
+        lock(&self.module.upper).received.clone()
+    }
+
+    /// The same, and forgets them.
+    #[must_use]
+    pub fn take_received_above(&self) -> Vec<Frame> {
+        std::mem::take(&mut lock(&self.module.upper).received)
+    }
+
+    /// Whether frames are kept for [`Stack::wire`] and [`Stack::received_above`]; benchmarks
+    /// switch it off, and the ends then only count.
+    pub fn set_capture(&self, capture: bool) {
+        lock(&self.module.lower).capture = capture;
+        lock(&self.module.upper).capture = capture;
+    }
+
+    /// The protocol's sends that completed, in the order they did.
+    #[must_use]
+    pub fn completions_above(&self) -> Vec<Completion> {
+        lock(&self.module.upper).completions.clone()
+    }
+
+    /// The adapter's receives that came back, in the order they did.
+    #[must_use]
+    pub fn returns_below(&self) -> Vec<Completion> {
+        lock(&self.module.lower).returns.clone()
+    }
+
+    /// When the adapter completes sends from now on.
+    pub fn set_send_policy(&self, policy: Policy) {
+        lock(&self.module.lower).policy = policy;
+    }
+
+    /// From now on the adapter holds sends until they are released.
+    pub fn hold_sends(&self) {
+        self.set_send_policy(Policy::Held);
+    }
+
+    /// How many lists the adapter holds.
+    #[must_use]
+    pub fn held_sends(&self) -> usize {
+        lock(&self.module.lower).held.len()
+    }
+
+    /// The adapter completes the sends that it holds, and later ones at once.
+    pub fn release_sends(&self, order: Order) {
+        self.set_send_policy(Policy::Inline);
+        adapter::release(&self.machine, &self.module, order);
+    }
+
+    /// From now on the adapter fails sends with a status; `SUCCESS` ends that.
+    pub fn fail_sends(&self, status: NtStatus) {
+        lock(&self.module.lower).status = status;
+    }
+
+    /// When the protocol returns receives from now on.
+    pub fn set_receive_policy(&self, policy: Policy) {
+        lock(&self.module.upper).policy = policy;
+    }
+
+    /// From now on the protocol holds receives until they are released.
+    pub fn hold_receives(&self) {
+        self.set_receive_policy(Policy::Held);
+    }
+
+    /// How many lists the protocol holds.
+    #[must_use]
+    pub fn held_receives(&self) -> usize {
+        lock(&self.module.upper).held.len()
+    }
+
+    /// The protocol returns the receives that it holds, and later ones at once.
+    pub fn release_receives(&self, order: Order) {
+        self.set_receive_policy(Policy::Inline);
+        protocol::release(&self.machine, &self.module, order);
+    }
+
+    /// The protocol makes an OID request and waits for it, at most ten seconds: FilterOidRequest,
+    /// and FilterOidRequestComplete for what the adapter answers late.
+    #[must_use]
+    pub fn oid(&self, query: &OidQuery) -> OidResult {
+        oid::request(&self.machine, &self.module, query)
+    }
+
+    /// What the adapter answers to OID requests from now on: the status, whether later on
+    /// another thread, and for queries the bytes.
+    pub fn answer_oids(&self, status: NtStatus, later: bool, bytes: impl Into<Vec<u8>>) {
+        let mut lower = lock(&self.module.lower);
+        lower.oid_answer = (status, later, bytes.into());
+    }
+
+    /// The object identifiers that reached the adapter, in order.
+    #[must_use]
+    pub fn oids_below(&self) -> Vec<u32> {
+        lock(&self.module.lower).oids.clone()
+    }
+
+    /// The adapter indicates a status: FilterStatus.
+    pub fn status_indication(&self, code: NtStatus, bytes: &[u8]) {
+        pnp::indicate_status(&self.machine, &self.module, code, bytes);
+    }
+
+    /// The statuses that arrived above, in order.
+    #[must_use]
+    pub fn statuses_above(&self) -> Vec<NtStatus> {
+        lock(&self.module.upper).statuses.clone()
+    }
+
+    /// NDIS tells the drivers above of an event (NET_PNP_EVENT_CODE): FilterNetPnPEvent.
+    #[must_use]
+    pub fn net_pnp_event(&self, event: u32, bytes: &[u8]) -> NtStatus {
+        pnp::net_event(&self.machine, &self.module, event, bytes)
+    }
+
+    /// NDIS tells the drivers below of an event (NDIS_DEVICE_PNP_EVENT):
+    /// FilterDevicePnPEventNotify.
+    pub fn device_pnp_event(&self, event: u32, bytes: &[u8]) {
+        pnp::device_event(&self.machine, &self.module, event, bytes);
+    }
+}

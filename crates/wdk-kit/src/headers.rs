@@ -24,6 +24,7 @@ headers! {
     "km/wdm.h",
     "km/wdm/ex.h",
     "km/wdm/io.h",
+    "km/wdm/iostack.h",
     "km/wdm/irp.h",
     "km/wdm/ke.h",
     "km/wdm/mm.h",

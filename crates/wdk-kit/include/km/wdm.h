@@ -8,6 +8,7 @@
 #include <wdm/mm.h>
 #include <wdm/ex.h>
 #include <wdm/io.h>
+#include <wdm/iostack.h>
 #include <wdm/irp.h>
 #include <wdm/ob.h>
 #include <wdm/rtl.h>

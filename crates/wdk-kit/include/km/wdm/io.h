@@ -64,11 +64,14 @@ struct _DEVICE_OBJECT;
 struct _DRIVER_OBJECT;
 struct _FILE_OBJECT;
 struct _IRP;
-struct _VPB;
+typedef struct _VPB *PVPB;
 typedef struct _IO_TIMER *PIO_TIMER;
 typedef struct _IO_WORKITEM *PIO_WORKITEM;
-typedef struct _ETHREAD *PETHREAD;
+typedef struct _KTHREAD *PETHREAD;
 typedef struct _FAST_IO_DISPATCH *PFAST_IO_DISPATCH;
+typedef struct _IRP IRP;
+typedef IRP *PIRP;
+typedef struct _SCATTER_GATHER_LIST SCATTER_GATHER_LIST, *PSCATTER_GATHER_LIST;
 typedef PVOID PSECURITY_DESCRIPTOR;
 
 typedef enum _IO_ALLOCATION_ACTION {
@@ -113,7 +116,7 @@ typedef struct DECLSPEC_ALIGN(MEMORY_ALLOCATION_ALIGNMENT) _DEVICE_OBJECT {
     PIO_TIMER Timer;
     ULONG Flags;
     ULONG Characteristics;
-    struct _VPB *volatile Vpb;
+    volatile PVPB Vpb;
     PVOID DeviceExtension;
     ULONG DeviceType;
     CCHAR StackSize;
@@ -175,11 +178,7 @@ typedef struct _DRIVER_OBJECT {
 } DRIVER_OBJECT;
 typedef struct _DRIVER_OBJECT *PDRIVER_OBJECT;
 
-typedef struct _IO_COMPLETION_CONTEXT {
-    PVOID Port;
-    PVOID Key;
-    LONG_PTR UsageCount;
-} IO_COMPLETION_CONTEXT, *PIO_COMPLETION_CONTEXT;
+typedef struct _IO_COMPLETION_CONTEXT *PIO_COMPLETION_CONTEXT;
 
 typedef struct _SECTION_OBJECT_POINTERS {
     PVOID DataSectionObject;
@@ -192,7 +191,7 @@ typedef struct _FILE_OBJECT {
     CSHORT Type;
     CSHORT Size;
     PDEVICE_OBJECT DeviceObject;
-    struct _VPB *Vpb;
+    PVPB Vpb;
     PVOID FsContext;
     PVOID FsContext2;
     PSECTION_OBJECT_POINTERS SectionObjectPointer;
@@ -240,7 +239,7 @@ NTKERNELAPI PMDL IoAllocateMdl(
     ULONG Length,
     BOOLEAN SecondaryBuffer,
     BOOLEAN ChargeQuota,
-    struct _IRP *Irp);
+    PIRP Irp);
 NTKERNELAPI VOID IoFreeMdl(PMDL Mdl);
 NTKERNELAPI VOID IoBuildPartialMdl(
     PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Length);

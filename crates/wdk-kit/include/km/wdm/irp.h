@@ -11,7 +11,7 @@ typedef struct _IO_STATUS_BLOCK {
 
 typedef VOID (*PIO_APC_ROUTINE)(PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, ULONG Reserved);
 
-typedef struct DECLSPEC_ALIGN(MEMORY_ALLOCATION_ALIGNMENT) _IRP {
+struct DECLSPEC_ALIGN(MEMORY_ALLOCATION_ALIGNMENT) _IRP {
     CSHORT Type;
     USHORT Size;
     PMDL MdlAddress;
@@ -73,65 +73,7 @@ typedef struct DECLSPEC_ALIGN(MEMORY_ALLOCATION_ALIGNMENT) _IRP {
         KAPC Apc;
         PVOID CompletionKey;
     } Tail;
-} IRP;
-typedef IRP *PIRP;
-
-typedef struct _IO_SECURITY_CONTEXT *PIO_SECURITY_CONTEXT;
-
-#define SL_PENDING_RETURNED 0x01
-#define SL_ERROR_RETURNED 0x02
-#define SL_INVOKE_ON_CANCEL 0x20
-#define SL_INVOKE_ON_SUCCESS 0x40
-#define SL_INVOKE_ON_ERROR 0x80
-
-typedef NTSTATUS IO_COMPLETION_ROUTINE(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context);
-typedef IO_COMPLETION_ROUTINE *PIO_COMPLETION_ROUTINE;
-
-/* The parameters of a request have a view for each kind of request; those that a control device
-   meets are here. */
-typedef struct _IO_STACK_LOCATION {
-    UCHAR MajorFunction;
-    UCHAR MinorFunction;
-    UCHAR Flags;
-    UCHAR Control;
-    union {
-        struct {
-            PIO_SECURITY_CONTEXT SecurityContext;
-            ULONG Options;
-            USHORT DECLSPEC_ALIGN(8) FileAttributes;
-            USHORT ShareAccess;
-            ULONG DECLSPEC_ALIGN(8) EaLength;
-        } Create;
-        struct {
-            ULONG Length;
-            ULONG DECLSPEC_ALIGN(8) Key;
-            ULONG Flags;
-            LARGE_INTEGER ByteOffset;
-        } Read;
-        struct {
-            ULONG Length;
-            ULONG DECLSPEC_ALIGN(8) Key;
-            ULONG Flags;
-            LARGE_INTEGER ByteOffset;
-        } Write;
-        struct {
-            ULONG OutputBufferLength;
-            ULONG DECLSPEC_ALIGN(8) InputBufferLength;
-            ULONG DECLSPEC_ALIGN(8) IoControlCode;
-            PVOID Type3InputBuffer;
-        } DeviceIoControl;
-        struct {
-            PVOID Argument1;
-            PVOID Argument2;
-            PVOID Argument3;
-            PVOID Argument4;
-        } Others;
-    } Parameters;
-    PDEVICE_OBJECT DeviceObject;
-    PFILE_OBJECT FileObject;
-    PIO_COMPLETION_ROUTINE CompletionRoutine;
-    PVOID Context;
-} IO_STACK_LOCATION, *PIO_STACK_LOCATION;
+};
 
 NTKERNELAPI VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost);
 NTKERNELAPI BOOLEAN IoCancelIrp(PIRP Irp);
@@ -140,13 +82,13 @@ NTKERNELAPI VOID IoReleaseCancelSpinLock(KIRQL Irql);
 NTKERNELAPI BOOLEAN IoIs32bitProcess(PIRP Irp);
 NTKERNELAPI ULONG IoGetRequestorProcessId(PIRP Irp);
 
+typedef struct _IO_CSQ IO_CSQ, *PIO_CSQ;
+
 typedef struct _IO_CSQ_IRP_CONTEXT {
     ULONG Type;
-    struct _IRP *Irp;
-    struct _IO_CSQ *Csq;
+    PIRP Irp;
+    PIO_CSQ Csq;
 } IO_CSQ_IRP_CONTEXT, *PIO_CSQ_IRP_CONTEXT;
-
-typedef struct _IO_CSQ IO_CSQ, *PIO_CSQ;
 
 typedef VOID IO_CSQ_INSERT_IRP(struct _IO_CSQ *Csq, PIRP Irp);
 typedef IO_CSQ_INSERT_IRP *PIO_CSQ_INSERT_IRP;

@@ -124,8 +124,6 @@ typedef struct _KTIMER {
     ULONG Period;
 } KTIMER, *PKTIMER, *PRKTIMER;
 
-typedef VOID (*PKNORMAL_ROUTINE)(PVOID NormalContext, PVOID SystemArgument1, PVOID SystemArgument2);
-
 typedef struct _KAPC {
     UCHAR Type;
     UCHAR AllFlags;

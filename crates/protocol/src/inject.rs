@@ -91,23 +91,55 @@ pub struct Frame<'b> {
     pub joins_previous: bool,
 }
 
+/// How far a batch has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Bytes read.
+    offset: usize,
+    /// Frames read.
+    frames: u32,
+    /// Frames of the list that the next frame could join: zero at the start.
+    list: u32,
+}
+
+impl Position {
+    /// Nothing has been read.
+    pub const START: Self = Self { offset: 0, frames: 0, list: 0 };
+
+    /// Frames read.
+    #[must_use]
+    pub const fn frames(self) -> u32 {
+        self.frames
+    }
+}
+
 /// The frames of a batch, read from the bytes behind an [`InjectRequest`].
 ///
 /// Ends after the announced number of frames, or after the first error.
 #[derive(Clone, Debug)]
 pub struct Frames<'b> {
-    rest: &'b [u8],
-    left: u32,
+    bytes: &'b [u8],
+    count: u32,
     direction: Direction,
-    /// Frames of the list that the next frame could join: zero at the start.
-    list: u32,
+    position: Position,
 }
 
 impl<'b> Frames<'b> {
-    /// Reads `count` frames from `bytes`.
+    /// Reads `count` frames from `bytes`, from `position` on.
     #[must_use]
-    pub const fn new(bytes: &'b [u8], count: u32, direction: Direction) -> Self {
-        Self { rest: bytes, left: count, direction, list: 0 }
+    pub const fn new(
+        bytes: &'b [u8],
+        count: u32,
+        direction: Direction,
+        position: Position,
+    ) -> Self {
+        Self { bytes, count, direction, position }
+    }
+
+    /// Where the next frame starts.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.position
     }
 
     /// Reads the whole batch once: whether every frame is well-formed and nothing follows the last.
@@ -119,27 +151,29 @@ impl<'b> Frames<'b> {
         for frame in self.by_ref() {
             frame?;
         }
-        if self.rest.is_empty() { Ok(()) } else { Err(MalformedBatch) }
+        if self.position.offset == self.bytes.len() { Ok(()) } else { Err(MalformedBatch) }
     }
 
     fn read(&mut self) -> Option<Frame<'b>> {
-        let (header, rest) = FrameHeader::read_from_prefix(self.rest).ok()?;
+        let Position { offset, frames, list } = self.position;
+        let (header, rest) = FrameHeader::read_from_prefix(self.bytes.get(offset..)?).ok()?;
         let joins_previous = match header.flags {
             0 => false,
             JOINS_PREVIOUS => true,
             _ => return None,
         };
-        self.list = match (joins_previous, self.direction) {
+        let list = match (joins_previous, self.direction) {
             (false, _) => 1,
-            (true, Direction::Send) if (1..limits::LIST_FRAMES).contains(&self.list) => {
-                self.list.checked_add(1)?
+            (true, Direction::Send) if (1..limits::LIST_FRAMES).contains(&list) => {
+                list.checked_add(1)?
             }
             (true, _) => return None,
         };
         let length = usize::try_from(header.length).ok()?;
         let padded = length.checked_next_multiple_of(FRAME_ALIGNMENT)?;
-        let (bytes, rest) = (rest.get(..length)?, rest.get(padded..)?);
-        self.rest = rest;
+        let bytes = rest.get(..length)?;
+        let offset = self.bytes.len().checked_sub(rest.get(padded..)?.len())?;
+        self.position = Position { offset, frames: frames.checked_add(1)?, list };
         Some(Frame { bytes, joins_previous })
     }
 }
@@ -148,10 +182,12 @@ impl<'b> Iterator for Frames<'b> {
     type Item = Result<Frame<'b>, MalformedBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
+        if self.position.frames >= self.count {
+            return None;
+        }
         let frame = self.read().ok_or(MalformedBatch);
         if frame.is_err() {
-            self.left = 0;
+            self.position.frames = self.count;
         }
         Some(frame)
     }

@@ -35,7 +35,7 @@ pub use adapters::{AdapterRecord, AdapterState, AdaptersReply, NAME_UNITS};
 pub use counters::{COUNTERS, CountersReply, CountersRequest, Reason};
 pub use inject::{
     Direction, FRAME_ALIGNMENT, Frame, FrameHeader, Frames, InjectReply, InjectRequest,
-    JOINS_PREVIOUS, MalformedBatch,
+    JOINS_PREVIOUS, MalformedBatch, Position,
 };
 pub use request::{PROTOCOL_VERSION, Request, RequestHeader};
 pub use version::VersionReply;

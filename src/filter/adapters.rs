@@ -1,0 +1,91 @@
+//! The adapters that the driver serves.
+
+use super::{counters::Counters, module::FilterModule};
+use crate::ndis::{Error, Result, Shared, SpinLock};
+use heapless::Vec;
+use protocol::{CountersReply, Reason};
+
+/// Adapters that the driver serves at most.
+pub const LIMIT: usize = 128;
+
+/// The filter modules, and what modules that are gone have counted.
+pub struct Adapters {
+    modules: SpinLock<Vec<Shared<FilterModule>, LIMIT>>,
+    gone: Counters,
+}
+
+impl Adapters {
+    /// None.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { modules: SpinLock::new(Vec::new()), gone: Counters::new() }
+    }
+
+    /// Lists a module.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Resources`]: there are [`LIMIT`] already.
+    pub fn insert(&self, module: Shared<FilterModule>) -> Result {
+        let refused = self.modules.lock().push(module);
+        // Out of the lock: a refused module may have no other owner.
+        refused.map_err(|_| Error::Resources)
+    }
+
+    /// Takes a module off the list, and keeps what it has counted.
+    pub fn remove(&self, module: &FilterModule) {
+        self.gone.absorb(&module.counters);
+        let mut removed = None;
+        let mut modules = self.modules.lock();
+        if let Some(place) =
+            modules.iter_mut().position(|it| core::ptr::eq(&raw const **it, module))
+            && place < modules.len()
+        {
+            removed = Some(modules.swap_remove(place));
+        }
+        drop(modules);
+        // Out of the lock: the last owner frees.
+        drop(removed);
+    }
+
+    /// The module on the adapter with this LUID.
+    #[must_use]
+    pub fn find(&self, luid: u64) -> Option<Shared<FilterModule>> {
+        self.modules.lock().iter().find(|module| module.adapter.luid == luid).cloned()
+    }
+
+    /// The module at this place of the list.
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<Shared<FilterModule>> {
+        self.modules.lock().get(place).cloned()
+    }
+
+    /// How many modules there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.modules.lock().len()
+    }
+
+    /// Calls `each` for every module, with no lock held; modules that come or go meanwhile may be
+    /// missed.
+    pub fn for_each(&self, mut each: impl FnMut(&Shared<FilterModule>)) {
+        for place in 0..LIMIT {
+            let Some(module) = self.get(place) else { return };
+            each(&module);
+        }
+    }
+
+    /// Counts what belongs to no adapter.
+    pub fn count(&self, reason: Reason, count: u64) {
+        self.gone.add(reason, count);
+    }
+
+    /// What happened on all adapters since the driver was loaded.
+    #[must_use]
+    pub fn counters(&self) -> CountersReply {
+        let mut sum = CountersReply::default();
+        self.gone.add_to(&mut sum);
+        self.for_each(|module| module.counters.add_to(&mut sum));
+        sum
+    }
+}

@@ -1,0 +1,47 @@
+//! What Framecast does with an adapter: it lets everything pass, and originates frames.
+//!
+//! # Contexts, locks and what waits for what
+//!
+//! NDIS calls attach, restart, pause and detach of one module at `PASSIVE_LEVEL`, one at a time.
+//! It calls the data path at up to `DISPATCH_LEVEL`, on many processors at once, and does so
+//! while a pause begins. Device controls come at `PASSIVE_LEVEL`, whenever they like.
+//!
+//! **One atomic word decides** whether a module runs: the gate in its
+//! [`Origin`](crate::ndis::Origin). Whoever passes or originates enters it for the length of a
+//! call, and every list of our own that NDIS has counts as one who is inside. A pause closes the
+//! gate; the last one to leave completes it. Nothing waits, nothing polls, nothing times out.
+//!
+//! **Spin locks** guard single values for a few instructions: the list of modules
+//! ([`adapters`]), a module's [`state`] and plan, the queue of waiting injections, the free list
+//! of frame buffers. None is taken while another is held, and none is held across a call into
+//! NDIS or the I/O manager, nor while something is dropped that might make such a call.
+//!
+//! **Who completes an injection**: it is shared by its place in the queue and by one ticket in
+//! each list under way. The last of these to be dropped answers the request. A cancellation only
+//! makes these end sooner.
+//!
+//! **Who drives an adapter's queue**: whoever has a reason to (a new request, buffers that came
+//! home, a cancellation, a pause) calls [`Queue::serve`](crate::services::inject::Queue::serve).
+//! One of them serves at a time and goes on until nobody has had a reason since, so that
+//! completions inside a send do not recurse.
+
+pub mod adapter;
+pub mod adapters;
+mod bind;
+pub mod counters;
+pub mod module;
+pub mod origin;
+mod pass;
+pub mod plan;
+pub mod state;
+
+use crate::ndis::{PartialCancelId, Shared};
+use adapters::Adapters;
+
+/// The filter driver as a whole.
+pub struct Framecast {
+    /// Its modules.
+    pub adapters: Shared<Adapters>,
+    /// What keeps its cancel ids apart from other drivers'.
+    pub cancel_ids: PartialCancelId,
+}

@@ -1,0 +1,35 @@
+//! What passes: everything, as it came, while the module runs.
+
+use super::module::FilterModule;
+use crate::ndis::{BorrowedIndication, ReceiveIndication, SendRequest, Status};
+use protocol::Reason;
+
+impl FilterModule {
+    pub(super) fn pass_down(&self, request: SendRequest<'_>) {
+        match self.origin.enter() {
+            Some(running) => request.forward(&running),
+            None => {
+                self.counters.add(Reason::SendsRejectedPaused, request.len().into());
+                request.complete(Status::PAUSED);
+            }
+        }
+    }
+
+    pub(super) fn pass_up(&self, indication: ReceiveIndication<'_>) {
+        match self.origin.enter() {
+            Some(running) => indication.forward(&running),
+            None => {
+                self.counters.add(Reason::ReceivesRejectedPaused, indication.len().into());
+                indication.give_back();
+            }
+        }
+    }
+
+    pub(super) fn pass_up_borrowed(&self, indication: &BorrowedIndication<'_>) {
+        match self.origin.enter() {
+            Some(running) => indication.forward(&running),
+            // They go back by themselves when this returns.
+            None => self.counters.add(Reason::ReceivesRejectedPaused, indication.len().into()),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Chains of NET_BUFFER_LISTs: our own, which we free, and other drivers', which we pass on.
+#![expect(unsafe_code, reason = "links NET_BUFFER_LISTs")]
+
+use super::{
+    gate::Loan,
+    handle::FilterHandle,
+    nbl::NetBufferList,
+    origin::{Origin, PauseCompletion},
+    pool::Pools,
+    status::Status,
+    sys::{self, NET_BUFFER_LIST},
+};
+use core::{mem, ptr, ptr::NonNull};
+
+/// Lists of our own in the order they were pushed; dropping it frees them.
+///
+/// # Invariants
+///
+/// From `head` to `tail`, `count` lists of `pools` are linked, from `NetBufferList::into_raw`.
+pub struct NetBufferListQueue<'p, T> {
+    pools: &'p Pools<T>,
+    ends: Option<(NonNull<NET_BUFFER_LIST>, NonNull<NET_BUFFER_LIST>)>,
+    count: u32,
+}
+
+impl<'p, T> NetBufferListQueue<'p, T> {
+    /// An empty queue for lists of `pools`.
+    #[must_use]
+    pub const fn new(pools: &'p Pools<T>) -> Self {
+        Self { pools, ends: None, count: 0 }
+    }
+
+    /// Adds a list at the end.
+    pub fn push(&mut self, list: NetBufferList<'p, T>) {
+        let list = list.into_raw();
+        // SAFETY: a list of our own.
+        let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(list.as_ptr()) };
+        // SAFETY: its own field.
+        unsafe { next.write(ptr::null_mut()) };
+        let head = match self.ends {
+            None => list,
+            Some((head, tail)) => {
+                // SAFETY: a list of our own.
+                let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(tail.as_ptr()) };
+                // SAFETY: its own field.
+                unsafe { next.write(list.as_ptr()) };
+                head
+            }
+        };
+        self.ends = Some((head, list));
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// Lists in the queue.
+    #[must_use]
+    pub const fn len(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether there is no list in the queue.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_none()
+    }
+
+    /// The pools that its lists are from.
+    pub(super) const fn pools(&self) -> &'p Pools<T> {
+        self.pools
+    }
+
+    /// Gives the chain away, for NDIS.
+    pub(super) fn into_raw(self) -> *mut NET_BUFFER_LIST {
+        let head = self.ends.map_or(ptr::null_mut(), |(head, _)| head.as_ptr());
+        mem::forget(self);
+        head
+    }
+}
+
+impl<T> Drop for NetBufferListQueue<'_, T> {
+    fn drop(&mut self) {
+        let mut head = self.ends.map_or(ptr::null_mut(), |(head, _)| head.as_ptr());
+        // SAFETY: by the type's invariant a chain of lists of our own.
+        while let Some(list) = unsafe { unlink_first(&mut head) } {
+            // SAFETY: by the type's invariant from `into_raw` of a list of these pools.
+            drop(unsafe { NetBufferList::from_raw(list, self.pools) });
+        }
+    }
+}
+
+/// Takes the first list off a chain.
+///
+/// # Safety
+///
+/// `head` is null or starts a chain of lists that the caller owns.
+unsafe fn unlink_first(head: &mut *mut NET_BUFFER_LIST) -> Option<NonNull<NET_BUFFER_LIST>> {
+    let first = NonNull::new(*head)?;
+    // SAFETY: a list of the chain.
+    let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(first.as_ptr()) };
+    // SAFETY: its own field.
+    *head = unsafe { next.read() };
+    // SAFETY: its own field.
+    unsafe { next.write(ptr::null_mut()) };
+    Some(first)
+}
+
+/// Calls `each` for every list of a chain.
+///
+/// # Safety
+///
+/// `head` is null or starts a chain of lists that the caller owns.
+unsafe fn for_each(head: *mut NET_BUFFER_LIST, mut each: impl FnMut(NonNull<NET_BUFFER_LIST>)) {
+    let mut next = head;
+    while let Some(list) = NonNull::new(next) {
+        // SAFETY: a list of the chain.
+        next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(list.as_ptr()).read() };
+        each(list);
+    }
+}
+
+/// A chain of other drivers' lists that this driver holds for the length of a call.
+///
+/// # Invariants
+///
+/// `head` starts a chain of lists that NDIS handed to this driver.
+pub(super) struct ForeignChain {
+    head: NonNull<NET_BUFFER_LIST>,
+}
+
+impl ForeignChain {
+    /// # Safety
+    ///
+    /// `head` is null or starts a chain of lists that NDIS handed to this driver.
+    pub(super) unsafe fn from_raw(head: *mut NET_BUFFER_LIST) -> Option<Self> {
+        // INVARIANT: the caller's promise.
+        NonNull::new(head).map(|head| Self { head })
+    }
+
+    pub(super) const fn as_raw(&self) -> *mut NET_BUFFER_LIST {
+        self.head.as_ptr()
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        let mut count = 0_u32;
+        // SAFETY: the type's invariant.
+        unsafe { for_each(self.as_raw(), |_| count = count.saturating_add(1)) };
+        count
+    }
+
+    pub(super) fn set_status(&self, status: Status) {
+        let set = |list: NonNull<NET_BUFFER_LIST>| {
+            // SAFETY: a list that this driver holds.
+            unsafe { sys::NET_BUFFER_LIST_STATUS(list.as_ptr()).write(status.as_raw()) };
+        };
+        // SAFETY: the type's invariant.
+        unsafe { for_each(self.as_raw(), set) };
+    }
+}
+
+/// Lists of our own that come home: sent and completed, or indicated and returned.
+///
+/// Until it is dropped they keep the module from pausing, so that everything they wake finds the
+/// module alive. Lists that nobody took are freed with it.
+///
+/// # Invariants
+///
+/// `head` starts a chain of lists of the pools behind the loan's gate, which NDIS gave back.
+pub struct Homecoming<'g, T> {
+    head: *mut NET_BUFFER_LIST,
+    loan: Loan<'g, Pools<T>, PauseCompletion>,
+}
+
+impl<T> Homecoming<'_, T> {
+    /// The next list.
+    #[expect(clippy::should_implement_trait, reason = "each list borrows the homecoming")]
+    pub fn next(&mut self) -> Option<NetBufferList<'_, T>> {
+        let pools = self.loan.value()?;
+        // SAFETY: by the type's invariant a chain of lists that came home.
+        let list = unsafe { unlink_first(&mut self.head) }?;
+        // SAFETY: by the type's invariant from these pools, home, and just unlinked.
+        Some(unsafe { NetBufferList::from_raw(list, pools) })
+    }
+}
+
+impl<T> Drop for Homecoming<'_, T> {
+    fn drop(&mut self) {
+        while self.next().is_some() {}
+    }
+}
+
+/// Parts a completed or returned chain into our own lists and other drivers'.
+///
+/// Order is kept in both; a chain of other drivers' lists alone is not touched.
+///
+/// # Safety
+///
+/// `head` is null or starts a chain that NDIS hands to the module of `origin` in
+/// FilterSendNetBufferListsComplete or FilterReturnNetBufferLists.
+pub(super) unsafe fn part<T>(
+    head: *mut NET_BUFFER_LIST,
+    origin: &Origin<T>,
+) -> (Option<Homecoming<'_, T>>, Option<ForeignChain>) {
+    let handle = origin.handle();
+    let mut ours = 0_usize;
+    let mut others = 0_usize;
+    let count = |list: NonNull<NET_BUFFER_LIST>| {
+        // SAFETY: a list of the chain, by the caller's promise.
+        let counter = if unsafe { is_own(list, handle) } { &mut ours } else { &mut others };
+        *counter = counter.saturating_add(1);
+    };
+    // SAFETY: the caller's promise.
+    unsafe { for_each(head, count) };
+    let (own, foreign) = match (ours, others) {
+        (0, _) => (ptr::null_mut(), head),
+        (_, 0) => (head, ptr::null_mut()),
+        // SAFETY: the caller's promise.
+        (..) => unsafe { relink(head, handle) },
+    };
+    let homecoming = (ours > 0).then(|| Homecoming {
+        head: own,
+        // SAFETY: each list of our own was lent when it left, by `Running`, and comes back once.
+        loan: unsafe { origin.gate().homecoming(ours) },
+    });
+    // SAFETY: lists that NDIS handed to this driver.
+    (homecoming, unsafe { ForeignChain::from_raw(foreign) })
+}
+
+/// Relinks a mixed chain into our own lists and other drivers'.
+///
+/// # Safety
+///
+/// As for [`part`].
+unsafe fn relink(
+    head: *mut NET_BUFFER_LIST,
+    handle: FilterHandle,
+) -> (*mut NET_BUFFER_LIST, *mut NET_BUFFER_LIST) {
+    let (mut own, mut foreign) = (ptr::null_mut(), ptr::null_mut());
+    let mut own_end: *mut *mut NET_BUFFER_LIST = &raw mut own;
+    let mut foreign_end: *mut *mut NET_BUFFER_LIST = &raw mut foreign;
+    let link = |list: NonNull<NET_BUFFER_LIST>| {
+        // SAFETY: a list of the chain, by the caller's promise.
+        let end = if unsafe { is_own(list, handle) } { &mut own_end } else { &mut foreign_end };
+        // SAFETY: the end of one of the two chains that grow here.
+        unsafe { end.write(list.as_ptr()) };
+        // SAFETY: a list of the chain.
+        *end = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(list.as_ptr()) };
+    };
+    // SAFETY: the caller's promise; `for_each` reads a list's successor before it is relinked.
+    unsafe { for_each(head, link) };
+    // SAFETY: the end of a chain.
+    unsafe { own_end.write(ptr::null_mut()) };
+    // SAFETY: the end of a chain.
+    unsafe { foreign_end.write(ptr::null_mut()) };
+    (own, foreign)
+}
+
+/// Whether this module originated a list: it put its handle there, and nobody else may.
+///
+/// # Safety
+///
+/// `list` is a list that NDIS handed to this driver.
+unsafe fn is_own(list: NonNull<NET_BUFFER_LIST>, handle: FilterHandle) -> bool {
+    // SAFETY: the caller's promise.
+    let source = unsafe { (*list.as_ptr()).SourceHandle };
+    source == handle.as_raw()
+}

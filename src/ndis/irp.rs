@@ -1,0 +1,442 @@
+//! I/O requests: one owner, one completion.
+#![expect(unsafe_code, reason = "reads and completes IRPs")]
+
+use super::{
+    memory::Shared,
+    status::{Error, Result, Status},
+    sys::{self, IO_STACK_LOCATION, PDEVICE_OBJECT, PIRP, PVOID},
+};
+use core::{
+    marker::PhantomData,
+    mem,
+    ptr::{self, NonNull},
+    slice,
+    sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, AtomicUsize, Ordering, fence},
+};
+
+/// A request that this driver holds; dropping it completes it with a failure.
+///
+/// # Invariants
+///
+/// `raw` is an IRP that the I/O manager gave to this driver and that is not completed yet.
+pub(super) struct Irp {
+    raw: NonNull<sys::IRP>,
+}
+
+// SAFETY: the holder of an IRP may complete it on any processor.
+unsafe impl Send for Irp {}
+// SAFETY: a shared `Irp` only reads what the I/O manager does not change.
+unsafe impl Sync for Irp {}
+
+/// Proof that a request was completed, or is pending.
+#[must_use]
+pub struct Dispatched(Status);
+
+impl Dispatched {
+    /// What the dispatch routine returns.
+    pub(super) const fn status(&self) -> Status {
+        self.0
+    }
+}
+
+impl Irp {
+    /// # Safety
+    ///
+    /// The I/O manager gave `raw` to a dispatch routine of this driver, which gives it to nobody
+    /// else.
+    pub(super) const unsafe fn new(raw: PIRP) -> Self {
+        // SAFETY: the I/O manager sends no null requests.
+        let raw = unsafe { NonNull::new_unchecked(raw) };
+        // INVARIANT: the caller's promise.
+        Self { raw }
+    }
+
+    fn stack(&self) -> *const IO_STACK_LOCATION {
+        // SAFETY: an IRP of this driver by the type's invariant.
+        unsafe { sys::IoGetCurrentIrpStackLocation(self.raw.as_ptr()) }
+    }
+
+    fn file(&self) -> Option<NonNull<sys::FILE_OBJECT>> {
+        // SAFETY: the stack location belongs to this driver.
+        NonNull::new(unsafe { (*self.stack()).FileObject })
+    }
+
+    /// Whether an open names a file behind the device's name.
+    pub(super) fn names_file(&self) -> bool {
+        self.file().is_some_and(|file| {
+            // SAFETY: the I/O manager keeps the file object while the request lives.
+            let length = unsafe { (*file.as_ptr()).FileName.Length };
+            length != 0
+        })
+    }
+
+    /// Puts what `open` makes into the file object.
+    pub(super) fn open<H>(&self, open: impl FnOnce() -> Result<H>) -> Result {
+        let file = self.file().ok_or(Error::Other(Status::INVALID_PARAMETER))?;
+        let handle = Shared::try_new(open()?)?;
+        // SAFETY: the file object of an open that this driver has not completed.
+        unsafe { (*file.as_ptr()).FsContext = handle.into_raw() };
+        Ok(())
+    }
+
+    /// The handle in the file object.
+    ///
+    /// # Safety
+    ///
+    /// [`Irp::open`] put an `H` there, or nothing.
+    pub(super) unsafe fn handle<H>(&self) -> Option<Shared<H>> {
+        let file = self.file()?;
+        // SAFETY: the I/O manager keeps the file object while the request lives.
+        let kept = unsafe { (*file.as_ptr()).FsContext };
+        // SAFETY: from `into_raw` of this type, and kept there: the count is set right below.
+        let handle = unsafe { Shared::<H>::from_raw(kept) }?;
+        let clone = handle.clone();
+        mem::forget(handle);
+        Some(clone)
+    }
+
+    /// Takes the handle out of the file object.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Irp::handle`]; no other request of this file object is on its way.
+    pub(super) unsafe fn take_handle<H>(&self) -> Option<Shared<H>> {
+        let file = self.file()?;
+        // SAFETY: the I/O manager keeps the file object while the request lives.
+        let place = unsafe { &raw mut (*file.as_ptr()).FsContext };
+        // SAFETY: nobody else touches the context now, by the caller's promise.
+        let kept = unsafe { place.replace(ptr::null_mut()) };
+        // SAFETY: from `into_raw` of this type, and taken out.
+        unsafe { Shared::from_raw(kept) }
+    }
+
+    /// Completes the request.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`, with no lock held.
+    ///
+    /// Follows IofCompleteRequest.
+    pub(super) fn complete(self, status: Status, information: usize) -> Dispatched {
+        self.finish(status, information);
+        mem::forget(self);
+        Dispatched(status)
+    }
+
+    fn finish(&self, status: Status, information: usize) {
+        const IO_NO_INCREMENT: i8 = 0;
+        // SAFETY: an IRP of this driver by the type's invariant.
+        let block = unsafe { &raw mut (*self.raw.as_ptr()).IoStatus };
+        // SAFETY: within the IRP; the status is a member of the union at its start.
+        unsafe { (&raw mut (*block).__bindgen_anon_1).cast::<i32>().write(status.as_raw()) };
+        // SAFETY: within the IRP.
+        unsafe { (*block).Information = information as _ };
+        // SAFETY: completed once: the only callers give the IRP up.
+        unsafe { sys::IofCompleteRequest(self.raw.as_ptr(), IO_NO_INCREMENT) };
+    }
+
+    /// Where the IRP holds its cancel routine.
+    fn cancel_routine(&self) -> &AtomicPtr<core::ffi::c_void> {
+        // SAFETY: an IRP of this driver by the type's invariant.
+        let routine = unsafe { &raw mut (*self.raw.as_ptr()).CancelRoutine };
+        // CAST: an optional function pointer is a pointer that may be null.
+        // SAFETY: aligned, lives with the IRP, and exchanged atomically by everyone.
+        unsafe { AtomicPtr::from_ptr(routine.cast()) }
+    }
+
+    /// Where the IRP keeps this driver's pointer while it waits.
+    fn driver_context(&self) -> *mut PVOID {
+        // SAFETY: an IRP of this driver by the type's invariant.
+        let overlay = unsafe { &raw mut (*self.raw.as_ptr()).Tail.Overlay };
+        // CAST: the first of the driver's pointers is at the start of the overlay.
+        overlay.cast()
+    }
+}
+
+impl Drop for Irp {
+    fn drop(&mut self) {
+        self.finish(Status::FAILURE, 0);
+    }
+}
+
+/// A device control that this driver holds; dropping it completes it with a failure.
+pub struct ControlRequest {
+    irp: Irp,
+}
+
+/// What a device control says of itself.
+struct Control {
+    code: u32,
+    input: usize,
+    output: usize,
+}
+
+impl ControlRequest {
+    pub(super) const fn new(irp: Irp) -> Self {
+        Self { irp }
+    }
+
+    fn control(&self) -> Control {
+        // SAFETY: the stack location belongs to this driver.
+        let parameters = unsafe { &raw const (*self.irp.stack()).Parameters };
+        // SAFETY: a device control uses this member of the union.
+        let control = unsafe { &raw const (*parameters).DeviceIoControl };
+        // SAFETY: within the stack location.
+        let (code, input, output) = unsafe {
+            ((*control).IoControlCode, (*control).InputBufferLength, (*control).OutputBufferLength)
+        };
+        Control { code, input: input as usize, output: output as usize }
+    }
+
+    /// The control code.
+    #[must_use]
+    pub fn code(&self) -> u32 {
+        self.control().code
+    }
+
+    /// Bytes that the output has room for.
+    #[must_use]
+    pub fn output_length(&self) -> usize {
+        self.control().output
+    }
+
+    /// The buffer of a METHOD_BUFFERED control, which holds the input and takes the output.
+    fn buffer(&self) -> Option<NonNull<u8>> {
+        const METHOD_MASK: u32 = 3;
+        if self.code() & METHOD_MASK != 0 {
+            return None;
+        }
+        // SAFETY: an IRP of this driver by the type's invariant.
+        let associated = unsafe { &raw const (*self.irp.raw.as_ptr()).AssociatedIrp };
+        // SAFETY: METHOD_BUFFERED uses this member of the union.
+        NonNull::new(unsafe { (*associated).SystemBuffer }.cast())
+    }
+
+    /// The input; empty where the control is not METHOD_BUFFERED.
+    #[must_use]
+    pub fn input(&self) -> &[u8] {
+        // SAFETY: the I/O manager's buffer holds the input, nobody writes to it while it is
+        // borrowed, and it lives as long as the IRP.
+        self.buffer().map_or(&[], |buffer| unsafe {
+            slice::from_raw_parts(buffer.as_ptr(), self.control().input)
+        })
+    }
+
+    /// The output, zeroed.
+    fn output(&mut self) -> &mut [u8] {
+        let Some(buffer) = self.buffer() else { return &mut [] };
+        let length = self.control().output;
+        // What is not written must not show what the buffer held before.
+        // SAFETY: the I/O manager's buffer has room for the output.
+        unsafe { buffer.as_ptr().write_bytes(0, length) };
+        // SAFETY: borrowed with the request, initialised just now, and as long as the IRP lives.
+        unsafe { slice::from_raw_parts_mut(buffer.as_ptr(), length) }
+    }
+
+    /// Refuses the request.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`, with no lock held.
+    pub fn refuse(self, status: Status) -> Dispatched {
+        self.irp.complete(status, 0)
+    }
+
+    /// Lets `write` fill the output and completes the request with as many bytes as it says.
+    ///
+    /// # IRQL
+    ///
+    /// That of `write`, and `<= DISPATCH_LEVEL`, with no lock held.
+    pub fn reply(mut self, write: impl FnOnce(&mut [u8]) -> Result<usize>) -> Dispatched {
+        let output = self.output();
+        let room = output.len();
+        match write(output) {
+            Ok(written) => self.irp.complete(Status::SUCCESS, written.min(room)),
+            Err(error) => self.irp.complete(error.into(), 0),
+        }
+    }
+
+    /// Makes the request wait; when it is cancelled, `cancel` is told, once.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`, with no lock held.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Resources`]; the request is completed so.
+    pub fn pend<C: Cancel>(self, cancel: C) -> (Option<PendingControl<C>>, Dispatched) {
+        let waiting = Waiting {
+            irp: mem::ManuallyDrop::new(self),
+            // What completes the request if there is no memory to make it wait.
+            status: AtomicI32::new(Status::RESOURCES.as_raw()),
+            information: AtomicUsize::new(0),
+            cancel,
+        };
+        match Shared::try_new(waiting) {
+            Ok(waiting) => (Some(PendingControl::new(waiting)), Dispatched(Status::PENDING)),
+            // The failed attempt dropped `waiting`, which completed the request.
+            Err(error) => (None, Dispatched(error.into())),
+        }
+    }
+}
+
+/// What is told when a waiting request is cancelled.
+pub trait Cancel: Send + Sync + 'static {
+    /// Makes what the request waits for end soon.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`, with no lock held.
+    fn cancel(&self);
+}
+
+/// A request that waits, shared by its holder and its cancel routine: the last completes it.
+///
+/// # Invariants
+///
+/// `irp` is taken out only by `Drop`.
+struct Waiting<C> {
+    irp: mem::ManuallyDrop<ControlRequest>,
+    status: AtomicI32,
+    information: AtomicUsize,
+    cancel: C,
+}
+
+impl<C> Drop for Waiting<C> {
+    fn drop(&mut self) {
+        // SAFETY: by the type's invariant still there, and not used after this.
+        let request = unsafe { mem::ManuallyDrop::take(&mut self.irp) };
+        let status = Status::from_raw(*self.status.get_mut());
+        let _completed = request.irp.complete(status, *self.information.get_mut());
+    }
+}
+
+/// A device control that waits; dropping it completes it with a failure.
+///
+/// # Invariants
+///
+/// The holder alone touches the request's buffer; the cancel routine, the other owner of
+/// `waiting`, never does.
+pub struct PendingControl<C: Cancel> {
+    waiting: Shared<Waiting<C>>,
+    _holder: PhantomData<C>,
+}
+
+impl<C: Cancel> PendingControl<C> {
+    fn new(waiting: Shared<Waiting<C>>) -> Self {
+        let irp = &waiting.irp.irp;
+        // SAFETY: the stack location belongs to this driver: `IoMarkIrpPending`, wdm.h.
+        let control = unsafe { &raw mut (*irp.stack().cast_mut()).Control };
+        // SAFETY: within the stack location.
+        #[expect(clippy::cast_possible_truncation, reason = "the constant is 1")]
+        unsafe {
+            *control |= sys::SL_PENDING_RETURNED as u8;
+        };
+        let kept = waiting.clone().into_raw();
+        // SAFETY: the IRP's driver context is this driver's while it holds the IRP.
+        unsafe { irp.driver_context().write(kept) };
+        let pending = Self { waiting, _holder: PhantomData };
+        pending.set_status(Status::FAILURE);
+        let irp = &pending.waiting.irp.irp;
+        let routine: unsafe extern "C" fn(PDEVICE_OBJECT, PIRP) = on_cancel::<C>;
+        // `IoSetCancelRoutine`, wdm.h. The I/O manager sets the flag, then takes the routine; here
+        // the routine is set, then the flag read: in one total order, one of the two sees the
+        // other.
+        irp.cancel_routine().swap(routine as *mut core::ffi::c_void, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        // SAFETY: an IRP of this driver.
+        let cancelled = unsafe { &raw mut (*irp.raw.as_ptr()).Cancel };
+        // SAFETY: a byte that lives with the IRP.
+        let cancelled = unsafe { AtomicU8::from_ptr(cancelled) }.load(Ordering::SeqCst) != 0;
+        if cancelled && pending.disarm() {
+            pending.waiting.cancel.cancel();
+        }
+        pending
+    }
+
+    /// Takes the cancel routine's share away; whether it was still there.
+    fn disarm(&self) -> bool {
+        let irp = &self.waiting.irp.irp;
+        let routine = irp.cancel_routine().swap(ptr::null_mut(), Ordering::SeqCst);
+        if routine.is_null() {
+            // The cancel routine runs, or has run: its share is its own.
+            return false;
+        }
+        // SAFETY: the IRP's driver context is this driver's while it holds the IRP.
+        let kept = unsafe { irp.driver_context().read() };
+        // SAFETY: `new` kept the share there, and the cancel routine can no longer take it.
+        drop(unsafe { Shared::<Waiting<C>>::from_raw(kept) });
+        true
+    }
+
+    /// What is told when the request is cancelled.
+    #[must_use]
+    pub fn cancel(&self) -> &C {
+        &self.waiting.cancel
+    }
+
+    /// The input.
+    #[must_use]
+    pub fn input(&self) -> &[u8] {
+        self.waiting.irp.input()
+    }
+
+    /// Lets `write` fill the output, and completes the request with what it says.
+    ///
+    /// The completion waits for a cancel routine that is running.
+    ///
+    /// # IRQL
+    ///
+    /// That of `write`, and `<= DISPATCH_LEVEL`, with no lock held.
+    pub fn reply(self, write: impl FnOnce(&mut [u8]) -> Result<usize>) {
+        let request = &self.waiting.irp;
+        let length = request.output_length();
+        let result = match request.buffer() {
+            None => write(&mut []),
+            Some(buffer) => {
+                // SAFETY: the I/O manager's buffer has room for the output.
+                unsafe { buffer.as_ptr().write_bytes(0, length) };
+                // SAFETY: the holder alone touches the buffer, by the type's invariant, and
+                // `self` is given up, so no input is borrowed.
+                write(unsafe { slice::from_raw_parts_mut(buffer.as_ptr(), length) })
+            }
+        };
+        match result {
+            Ok(written) => {
+                self.waiting.information.store(written.min(length), Ordering::Relaxed);
+                self.set_status(Status::SUCCESS);
+            }
+            Err(error) => self.set_status(error.into()),
+        }
+    }
+
+    fn set_status(&self, status: Status) {
+        // Relaxed: the count of owners orders it before the completion.
+        self.waiting.status.store(status.as_raw(), Ordering::Relaxed);
+    }
+}
+
+impl<C: Cancel> Drop for PendingControl<C> {
+    fn drop(&mut self) {
+        // `waiting` goes with `self`; with the cancel routine's share, if nobody cancels, the last.
+        self.disarm();
+    }
+}
+
+/// Tells the holder that its request is cancelled.
+unsafe extern "C" fn on_cancel<C: Cancel>(_device: PDEVICE_OBJECT, irp: PIRP) {
+    // SAFETY: the I/O manager calls with an IRP whose cancel routine it has just cleared, so
+    // `PendingControl::new` filled the context and nobody took the share.
+    let overlay = unsafe { &raw mut (*irp).Tail.Overlay };
+    // SAFETY: as above.
+    let kept = unsafe { overlay.cast::<PVOID>().read() };
+    // SAFETY: within the IRP.
+    let irql = unsafe { (*irp).CancelIrql };
+    // SAFETY: the I/O manager took the cancel lock and saved this IRQL.
+    unsafe { sys::IoReleaseCancelSpinLock(irql) };
+    // SAFETY: the share that `PendingControl::new` kept, taken once.
+    if let Some(waiting) = unsafe { Shared::<Waiting<C>>::from_raw(kept) } {
+        waiting.cancel.cancel();
+    }
+}

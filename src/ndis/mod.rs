@@ -1,0 +1,66 @@
+//! NDIS as safe Rust: a layer that any lightweight filter can be written on.
+//!
+//! All unsafe code of the driver is here. What it promises:
+//!
+//! - **A free is a drop.** No function frees; owners do, in the order of their fields.
+//! - **An order of frees is a lifetime.** A [`NetBufferList`] borrows its [`Pools`]; its frames
+//!   borrow their [`FrameBuffers`].
+//! - **A send is a move.** [`Running::send`] takes the lists; they come back as a [`Homecoming`].
+//! - **Only a running module originates.** [`Running`] is got from [`Origin::enter`], and while
+//!   one lives, or a list is under way, the module's pause is not complete.
+//! - **Every request is answered once.** [`SendRequest`], [`ReceiveIndication`], [`OidRequest`]
+//!   and [`ControlRequest`] are moved into their answer, and one that is forgotten answers by
+//!   itself.
+//! - **Memory may run out.** Every allocation answers with [`Error::Resources`].
+//!
+//! What types cannot say: [`core::mem::forget`] of a list leaks it, and the module never pauses.
+//!
+//! ```text
+//!             NDIS                               this layer                       a filter
+//!   FilterAttach, …Restart, …     ─►  callbacks: raw pointers in, types out  ─►  Filter, Module
+//!   NdisFSendNetBufferLists, …    ◄─  Running, SendRequest, OidRequest, …    ◄─  their methods
+//!   \\.\ opens, device controls   ─►  ControlDevice                          ─►  Device
+//! ```
+
+mod attach;
+mod callbacks;
+mod chain;
+mod device;
+mod driver;
+mod event;
+mod frame;
+mod gate;
+mod handle;
+mod irp;
+mod mdl;
+mod memory;
+mod nb;
+mod nbl;
+mod oid;
+mod origin;
+mod pool;
+mod restart;
+mod status;
+mod sync;
+mod sys;
+mod text;
+mod traffic;
+
+pub use attach::Attachment;
+pub use chain::{Homecoming, NetBufferListQueue};
+pub use device::{ControlDevice, Device, DeviceNames};
+pub use driver::{Driver, DriverObject, Filter, FilterNames, Module, NDIS_VERSION, Registration};
+pub use event::{DevicePnPEvent, NetPnPEvent, StatusIndication};
+pub use frame::{Frame, FrameBuffers, FrameLayout};
+pub use handle::FilterHandle;
+pub use irp::{Cancel, ControlRequest, Dispatched, PendingControl};
+pub use memory::{Shared, try_slice};
+pub use nbl::NetBufferList;
+pub use oid::{OidAnswer, OidRequest};
+pub use origin::{CancelId, Origin, PartialCancelId, PauseCompletion, Running, Stopping};
+pub use pool::{PoolSizes, Pools};
+pub use restart::{GeneralAttributes, RestartAttributes};
+pub use status::{Error, Progress, Result, Status};
+pub use sync::{SpinLock, SpinLockGuard};
+pub use text::{CountedString, widen};
+pub use traffic::{BorrowedIndication, ReceiveIndication, SendRequest};

@@ -1,0 +1,266 @@
+#![expect(unsafe_code, reason = "wraps NET_BUFFER_LIST")]
+
+use super::{
+    frame::{Frame, RawFrame},
+    nb::NetBuffer,
+    pool::Pools,
+    status::{Error, Result, Status},
+    sys::{self, NET_BUFFER, NET_BUFFER_LIST},
+};
+use core::{mem, ptr, ptr::NonNull};
+
+/// What a list remembers in its own context area while NDIS has it.
+///
+/// The area in front of it, the context backfill, is for other drivers.
+pub(super) struct ListContext<T> {
+    frame: Option<RawFrame>,
+    frames: u32,
+    /// The last NET_BUFFER of a list of many frames.
+    last: *mut NET_BUFFER,
+    ticket: T,
+}
+
+/// A NET_BUFFER_LIST of this driver's own, with its frames and a ticket; dropping it frees it all.
+///
+/// # Invariants
+///
+/// - `raw` came from `pools`, is not in NDIS' hands and has not been freed.
+/// - Its context area holds an initialised `ListContext<T>` whose frame is from `pools.buffers`.
+/// - Its NET_BUFFERs are NDIS' own (`one_frame`) or came from `pools.net_buffers`
+///   (`many_frames`), and describe buffers that the context keeps.
+///
+/// Follows NdisAllocateNetBufferAndNetBufferList, NdisAllocateNetBufferList and
+/// NdisFreeNetBufferList.
+pub struct NetBufferList<'p, T> {
+    raw: NonNull<NET_BUFFER_LIST>,
+    pools: &'p Pools<T>,
+}
+
+// SAFETY: the list is a plain structure with one owner; its ticket may go along.
+unsafe impl<T: Send> Send for NetBufferList<'_, T> {}
+
+impl<'p, T> NetBufferList<'p, T> {
+    pub(super) fn one_frame(pools: &'p Pools<T>, frame: Frame<'p>, ticket: T) -> Result<Self> {
+        // SAFETY:
+        // - The pool pairs lists with NET_BUFFERs and has no data of its own.
+        // - Both context sizes are multiples of MEMORY_ALLOCATION_ALIGNMENT.
+        // - The chain describes the frame's buffers: backfill, then at least `length` bytes.
+        let raw = unsafe {
+            sys::NdisAllocateNetBufferAndNetBufferList(
+                pools.one_frame.as_raw(),
+                Pools::<T>::CONTEXT_SIZE,
+                pools.context_backfill,
+                frame.mdl_chain().as_ptr(),
+                frame.backfill(),
+                frame.length() as usize as _,
+            )
+        };
+        let raw = NonNull::new(raw).ok_or(Error::Resources)?;
+        let frame = Some(frame.into_raw());
+        let context = ListContext { frame, frames: 1, last: ptr::null_mut(), ticket };
+        // SAFETY: fresh from the pool, with a context area for a `ListContext<T>`.
+        Ok(unsafe { Self::new(pools, raw, context) })
+    }
+
+    pub(super) fn many_frames(pools: &'p Pools<T>, ticket: T) -> Result<Self> {
+        // SAFETY:
+        // - The pool's lists come without NET_BUFFERs.
+        // - Both context sizes are multiples of MEMORY_ALLOCATION_ALIGNMENT.
+        let raw = unsafe {
+            sys::NdisAllocateNetBufferList(
+                pools.many_frames.as_raw(),
+                Pools::<T>::CONTEXT_SIZE,
+                pools.context_backfill,
+            )
+        };
+        let raw = NonNull::new(raw).ok_or(Error::Resources)?;
+        let context = ListContext { frame: None, frames: 0, last: ptr::null_mut(), ticket };
+        // SAFETY: fresh from the pool, with a context area for a `ListContext<T>`.
+        Ok(unsafe { Self::new(pools, raw, context) })
+    }
+
+    /// Makes a fresh list this driver's own.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is fresh from one of `pools`, with a context area of `CONTEXT_SIZE`.
+    unsafe fn new(
+        pools: &'p Pools<T>,
+        raw: NonNull<NET_BUFFER_LIST>,
+        context: ListContext<T>,
+    ) -> Self {
+        let list = raw.as_ptr();
+        // SAFETY: the list has a context area by the caller's promise.
+        let place = unsafe { sys::NET_BUFFER_LIST_CONTEXT_DATA_START(list) };
+        // SAFETY: the area is large enough and aligned for a `ListContext<T>`.
+        unsafe { place.cast::<ListContext<T>>().write(context) };
+        // The out-of-band information of a fresh list is empty on purpose, whatever the pool did
+        // with it before: no offload, no tag, no cancel id.
+        // SAFETY: the list is ours.
+        unsafe { (*list).NetBufferListInfo = mem::zeroed() };
+        // SAFETY: the list is ours.
+        unsafe { (*list).SourceHandle = pools.handle.as_raw() };
+        // SAFETY: the list is ours.
+        unsafe { sys::NET_BUFFER_LIST_STATUS(list).write(Status::SUCCESS.as_raw()) };
+        // INVARIANT: from these pools, with its context in place.
+        Self { raw, pools }
+    }
+
+    /// Adds a frame to a list of many frames.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Resources`]: the list is as it was; the frame's buffers go back.
+    /// - [`Error::BadState`]: this is a list of one frame.
+    pub fn push(&mut self, frame: Frame<'p>) -> Result {
+        if !self.is_many() {
+            return Err(Error::BadState);
+        }
+        let buffer = NetBuffer::allocate(&self.pools.net_buffers, &frame)?.into_raw().as_ptr();
+        let list = self.raw.as_ptr();
+        let last = self.context().last;
+        let place = if last.is_null() {
+            // SAFETY: a list by the type's invariant.
+            unsafe { sys::NET_BUFFER_LIST_FIRST_NB(list) }
+        } else {
+            // SAFETY: a NET_BUFFER of this list.
+            unsafe { sys::NET_BUFFER_NEXT_NB(last) }
+        };
+        // SAFETY: the end of this list's chain of NET_BUFFERs.
+        unsafe { place.write(buffer) };
+        // SAFETY: a fresh NET_BUFFER, now the end of the chain.
+        unsafe { sys::NET_BUFFER_NEXT_NB(buffer).write(ptr::null_mut()) };
+        let buffers = &self.pools.buffers;
+        let context = self.context_mut();
+        context.last = buffer;
+        context.frames = context.frames.saturating_add(1);
+        let kept = match context.frame.take() {
+            None => frame,
+            Some(kept) => {
+                // SAFETY: the context's frame is from these buffers, and was taken out of it.
+                let mut kept = unsafe { Frame::from_raw(kept, buffers) };
+                kept.keep(frame);
+                kept
+            }
+        };
+        context.frame = Some(kept.into_raw());
+        Ok(())
+    }
+
+    /// Frames in the list.
+    #[must_use]
+    pub fn frames(&self) -> u32 {
+        self.context().frames
+    }
+
+    /// Bytes of all its frames.
+    #[must_use]
+    pub fn bytes(&self) -> u32 {
+        self.context().frame.as_ref().map_or(0, RawFrame::length)
+    }
+
+    /// What the drivers that had the list said of it.
+    pub fn status(&self) -> Status {
+        // SAFETY: a list by the type's invariant.
+        Status::from_raw(unsafe { sys::NET_BUFFER_LIST_STATUS(self.raw.as_ptr()).read() })
+    }
+
+    /// The ticket that the list was made with.
+    #[must_use]
+    pub fn ticket(&self) -> &T {
+        &self.context().ticket
+    }
+
+    /// The ticket that the list was made with.
+    pub fn ticket_mut(&mut self) -> &mut T {
+        &mut self.context_mut().ticket
+    }
+
+    /// Marks the list so that [`Running::cancel_sends`](super::Running::cancel_sends) finds it.
+    pub fn set_cancel_id(&mut self, id: super::CancelId) {
+        // SAFETY: a list by the type's invariant, and ours.
+        unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(self.raw.as_ptr()).write(id.as_raw()) };
+    }
+
+    fn is_many(&self) -> bool {
+        // SAFETY: a list by the type's invariant.
+        let pool = unsafe { sys::NdisGetPoolFromNetBufferList(self.raw.as_ptr()) };
+        pool == self.pools.many_frames.as_raw()
+    }
+
+    fn context_place(&self) -> *mut ListContext<T> {
+        // SAFETY: the list has a context area by the type's invariant.
+        unsafe { sys::NET_BUFFER_LIST_CONTEXT_DATA_START(self.raw.as_ptr()) }.cast()
+    }
+
+    fn context(&self) -> &ListContext<T> {
+        // SAFETY: initialised by the type's invariant; borrowed with `self`.
+        unsafe { &*self.context_place() }
+    }
+
+    fn context_mut(&mut self) -> &mut ListContext<T> {
+        // SAFETY: initialised by the type's invariant; borrowed with `self`.
+        unsafe { &mut *self.context_place() }
+    }
+
+    /// Gives the list away, to be linked into a chain for NDIS.
+    pub(super) const fn into_raw(self) -> NonNull<NET_BUFFER_LIST> {
+        let raw = self.raw;
+        mem::forget(self);
+        raw
+    }
+
+    /// Takes a list back.
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from [`NetBufferList::into_raw`] of a list of `pools`, is no longer in NDIS'
+    /// hands and no longer linked to another list.
+    pub(super) const unsafe fn from_raw(
+        raw: NonNull<NET_BUFFER_LIST>,
+        pools: &'p Pools<T>,
+    ) -> Self {
+        // INVARIANT: the caller's promise.
+        Self { raw, pools }
+    }
+
+    /// Frees the NET_BUFFERs that were allocated one by one.
+    fn free_net_buffers(&self) {
+        // SAFETY: a list by the type's invariant.
+        let first = unsafe { sys::NET_BUFFER_LIST_FIRST_NB(self.raw.as_ptr()) };
+        // SAFETY: the list's own field.
+        while let Some(buffer) = NonNull::new(unsafe { first.read() }) {
+            // SAFETY: a NET_BUFFER of this list.
+            let next = unsafe { sys::NET_BUFFER_NEXT_NB(buffer.as_ptr()) };
+            // SAFETY: its own field.
+            let rest = unsafe { next.read() };
+            // SAFETY: the list's own field: from now on the list does not have the NET_BUFFER.
+            unsafe { first.write(rest) };
+            // SAFETY: from `NetBuffer::into_raw`, and taken out of its list.
+            drop(unsafe { NetBuffer::from_raw(buffer) });
+        }
+    }
+}
+
+impl<T> Drop for NetBufferList<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: initialised by the type's invariant, and not used after this.
+        let context = unsafe { self.context_place().read() };
+        if self.is_many() {
+            self.free_net_buffers();
+        }
+        // SAFETY: from our pool and not freed before, by the type's invariant; it has no
+        // NET_BUFFER that did not come with it.
+        unsafe { sys::NdisFreeNetBufferList(self.raw.as_ptr()) };
+        if let Some(frame) = context.frame {
+            // SAFETY: the context's frame is from these buffers, and the context is gone.
+            drop(unsafe { Frame::from_raw(frame, &self.pools.buffers) });
+        }
+        // Last: whoever waits for the ticket finds everything freed.
+        drop(context.ticket);
+    }
+}

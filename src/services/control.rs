@@ -1,0 +1,180 @@
+//! The control device: reads requests, refuses bad ones, and gives the rest to their service.
+
+use super::inject;
+use crate::{
+    filter::{Framecast, module::FilterModule, state::State},
+    ndis::{
+        ControlRequest, Device, Dispatched, Error, FrameBuffers, NDIS_VERSION, Pools, Result,
+        Shared, Status,
+    },
+};
+use core::sync::atomic::{AtomicBool, Ordering};
+use protocol::{
+    AdapterRecord, AdapterState, AdaptersReply, CountersReply, CountersRequest, PROTOCOL_VERSION,
+    Reason, Request, RequestHeader, VersionReply,
+};
+use zerocopy::{FromBytes, IntoBytes};
+
+/// One open handle of the control device.
+pub struct Client {
+    closed: AtomicBool,
+}
+
+impl Client {
+    /// Whether its last user has closed the handle.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}
+
+impl Device for Framecast {
+    type Handle = Client;
+
+    fn open(&self) -> Result<Client> {
+        Ok(Client { closed: AtomicBool::new(false) })
+    }
+
+    fn close(&self, client: &Client) {
+        client.closed.store(true, Ordering::Release);
+        self.adapters.for_each(|module| module.injections.serve(module));
+    }
+
+    fn control(&self, client: &Shared<Client>, request: ControlRequest) -> Dispatched {
+        match check(&request) {
+            Ok(Request::Version) => request.reply(version),
+            Ok(Request::Adapters) => request.reply(|output| self.list(output)),
+            Ok(Request::Counters) => self.counters(request),
+            Ok(Request::Inject) => inject::inject(self, client, request),
+            Err(status) => self.refuse(request, status),
+        }
+    }
+}
+
+impl Framecast {
+    /// Refuses a request and counts it as bad.
+    pub(super) fn refuse(&self, request: ControlRequest, status: Status) -> Dispatched {
+        self.adapters.count(Reason::BadRequests, 1);
+        request.refuse(status)
+    }
+
+    fn counters(&self, request: ControlRequest) -> Dispatched {
+        let Some((CountersRequest { luid, .. }, rest)) = read::<CountersRequest>(request.input())
+        else {
+            return self.refuse(request, Status::INVALID_PARAMETER);
+        };
+        if !rest.is_empty() {
+            return self.refuse(request, Status::INVALID_PARAMETER);
+        }
+        let counters = if luid == 0 {
+            self.adapters.counters()
+        } else if let Some(module) = self.adapters.find(luid) {
+            let mut counters = CountersReply::default();
+            module.counters.add_to(&mut counters);
+            counters
+        } else {
+            return self.refuse(request, Status::NOT_FOUND);
+        };
+        request.reply(|output| write(output, 0, &counters))
+    }
+
+    fn list(&self, output: &mut [u8]) -> Result<usize> {
+        let mut end = size_of::<AdaptersReply>();
+        if output.len() < end {
+            return Err(TOO_SMALL);
+        }
+        let mut returned = 0_u32;
+        self.adapters.for_each(|module| {
+            if let Ok(next) = write(output, end, &record(module)) {
+                end = next;
+                returned = returned.saturating_add(1);
+            }
+        });
+        let total = u32::try_from(self.adapters.len()).unwrap_or(u32::MAX).max(returned);
+        #[expect(clippy::cast_possible_truncation, reason = "a record is some hundred bytes")]
+        let record_size = size_of::<AdapterRecord>() as u32;
+        write(output, 0, &AdaptersReply { total, returned, record_size, reserved: 0 })?;
+        Ok(end)
+    }
+}
+
+const TOO_SMALL: Error = Error::Other(Status::BUFFER_TOO_SMALL);
+
+/// Which request it is, if its header is right.
+fn check(request: &ControlRequest) -> Result<Request, Status> {
+    let kind = Request::from_code(request.code()).ok_or(Status::INVALID_DEVICE_REQUEST)?;
+    let input = request.input();
+    if input.len() > protocol::limits::REQUEST_BYTES {
+        return Err(Status::INVALID_PARAMETER);
+    }
+    let (header, rest) = read::<RequestHeader>(input).ok_or(Status::INVALID_PARAMETER)?;
+    if header.version != PROTOCOL_VERSION {
+        return Err(Status::REVISION_MISMATCH);
+    }
+    let bare = matches!(kind, Request::Version | Request::Adapters);
+    if header.reserved != 0 || (bare && !rest.is_empty()) {
+        return Err(Status::INVALID_PARAMETER);
+    }
+    Ok(kind)
+}
+
+/// Reads a structure from the start of an input.
+pub(super) fn read<T: FromBytes>(input: &[u8]) -> Option<(T, &[u8])> {
+    T::read_from_prefix(input).ok()
+}
+
+/// Writes a structure into an output, and gives the offset behind it.
+pub(super) fn write<T: IntoBytes + zerocopy::Immutable>(
+    output: &mut [u8],
+    offset: usize,
+    value: &T,
+) -> Result<usize> {
+    let end = offset.checked_add(size_of::<T>()).ok_or(TOO_SMALL)?;
+    let place = output.get_mut(offset..end).ok_or(TOO_SMALL)?;
+    value.write_to(place).map_err(|_| TOO_SMALL)?;
+    Ok(end)
+}
+
+fn version(output: &mut [u8]) -> Result<usize> {
+    let reply =
+        VersionReply { protocol: PROTOCOL_VERSION, driver: crate::VERSION, ndis: NDIS_VERSION };
+    write(output, 0, &reply)
+}
+
+fn record(module: &FilterModule) -> AdapterRecord {
+    let adapter = &module.adapter;
+    let plan = module.plan();
+    let running = module.origin.enter();
+    let buffers = running.as_ref().and_then(|it| it.pools()).map(Pools::buffers);
+    AdapterRecord {
+        luid: adapter.luid,
+        if_index: adapter.if_index,
+        media: adapter.medium.cast_unsigned(),
+        mtu: plan.map_or(0, |plan| plan.max_frame.saturating_sub(crate::filter::plan::HEADER)),
+        max_frame: plan.map_or(0, |plan| plan.max_frame),
+        state: state(module.state()).number(),
+        data_backfill: plan.map_or(0, |plan| plan.data_backfill),
+        context_backfill: plan.map_or(0, |plan| plan.context_backfill.into()),
+        frame_buffers: plan.map_or(0, |plan| plan.buffers),
+        frame_buffers_free: buffers.map_or(0, FrameBuffers::free),
+        pool_rebuilds: module.rebuilds(),
+        pools: plan.map_or(0, |_| Pools::<inject::Ticket>::COUNT),
+        mac_address_length: adapter.mac_address.length,
+        mac_address: adapter.mac_address.bytes,
+        guid_units: adapter.guid.length,
+        name_units: adapter.name.length,
+        reserved: 0,
+        guid: adapter.guid.units,
+        name: adapter.name.units,
+    }
+}
+
+/// As clients see it: a module that attaches is not running yet.
+const fn state(state: State) -> AdapterState {
+    match state {
+        State::Attaching | State::Paused => AdapterState::Paused,
+        State::Restarting => AdapterState::Restarting,
+        State::Running => AdapterState::Running,
+        State::Pausing => AdapterState::Pausing,
+    }
+}

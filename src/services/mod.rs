@@ -1,0 +1,4 @@
+//! What programs use Framecast for, over its control device.
+
+pub mod control;
+pub mod inject;

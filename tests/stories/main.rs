@@ -1,0 +1,4 @@
+//! Everything that Framecast promises, told as short stories.
+
+mod plan;
+mod state;

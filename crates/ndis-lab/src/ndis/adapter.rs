@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::abi::Handle;
 use crate::abi::nbl::{FLAG_DISPATCH_LEVEL, NetBuffer, NetBufferList, RECEIVE_RESOURCES};
 use crate::checks::list::check_lent;
-use crate::counters::count;
 use crate::edge::{Order, Policy};
 use crate::frame::{Completion, Frame, NblSpec};
 use crate::guest::Guest;
@@ -279,7 +278,6 @@ pub(crate) fn take_back(
         // The record stays: whoever uses the list again is told what it was.
         protocol::hold(machine, list, Holder::Lab);
     }
-    count(&machine.tally.forwarded_receives);
 }
 
 /// Takes the held lists that a condition selects out of the adapter's hands.

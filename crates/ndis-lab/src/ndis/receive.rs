@@ -47,6 +47,8 @@ pub extern "win64" fn NdisFIndicateReceiveNetBufferLists(
         if own {
             originates = true;
             count(&call.machine.tally.originated_receives);
+        } else {
+            count(&call.machine.tally.forwarded_receives);
         }
         lists.push((list, own));
     }

@@ -1,0 +1,91 @@
+//! Runs filter drivers from the command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+mod run;
+
+/// An NDIS host for lightweight filter drivers.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List what a driver imports, and which of it the lab does not have
+    Imports {
+        /// The driver's image
+        file: PathBuf,
+    },
+    /// Run a driver's whole life, with traffic from a capture
+    Run(RunArguments),
+}
+
+#[derive(Debug, Parser)]
+struct RunArguments {
+    /// The driver's image
+    file: PathBuf,
+    /// Traffic: a pcap or pcapng file; without one, one frame each way
+    #[arg(long)]
+    pcap: Option<PathBuf>,
+    /// Which way the traffic goes
+    #[arg(long, value_enum, default_value_t = Direction::Both)]
+    direction: Direction,
+    /// Where to write what left at the ends: wire.pcap and above.pcap
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Room that the drivers below want in front of a frame, in bytes
+    #[arg(long, default_value_t = 0)]
+    backfill: u32,
+    /// Room that they want in a list's context, in bytes
+    #[arg(long, default_value_t = 0)]
+    context: u32,
+    /// Put memory in front of unmapped pages
+    #[arg(long)]
+    guarded: bool,
+    /// Show what the driver prints
+    #[arg(long)]
+    print: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Direction {
+    /// From the network towards the protocols
+    Up,
+    /// From the protocols towards the network
+    Down,
+    /// Each frame both ways
+    Both,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.command {
+        Command::Imports { file } => imports(file),
+        Command::Run(arguments) => run::run(arguments),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("ndis-lab: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn imports(file: &PathBuf) -> Result<bool, Box<dyn std::error::Error>> {
+    let imports = ndis_lab::imports(file)?;
+    for import in &imports {
+        let mark = if import.known { ' ' } else { '!' };
+        println!("{mark} {import}");
+    }
+    let missing = imports.iter().filter(|import| !import.known).count();
+    println!("{} imports, {missing} of them not in the lab", imports.len());
+    Ok(missing == 0)
+}

@@ -1,4 +1,5 @@
 //! Everything that Framecast promises, told as short stories.
 
+mod lifecycle;
 mod plan;
 mod state;

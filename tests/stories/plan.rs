@@ -1,6 +1,7 @@
 //! The sizing of pools is pure, so it is tried over its whole range, away from any kernel.
 
 #[path = "../../src/filter/plan.rs"]
+#[allow(unreachable_pub, reason = "public in the driver")]
 mod subject;
 
 use proptest::prelude::*;

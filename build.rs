@@ -80,12 +80,13 @@ fn build() -> Result<(), Box<dyn Error>> {
 /// Binds what `ndis.h` adds to the headers that wdk-sys has bound.
 fn bind_ndis(config: &Config) -> Result<String, Box<dyn Error>> {
     let base = config.bindgen_header_contents([ApiSubset::Base])?;
-    let defines = ["NDIS_FILTER_DRIVER", "NDIS_WDM", NDIS_LEVEL];
-    let mut header = base.clone();
-    for define in defines {
-        header += &format!("#define {define} 1\n");
-    }
-    header += "#include \"ndis.h\"\n";
+    let header = format!(
+        "{base}\
+         #define NDIS_FILTER_DRIVER 1\n\
+         #define NDIS_WDM 1\n\
+         #define {NDIS_LEVEL} 1\n\
+         #include \"ndis.h\"\n"
+    );
 
     let mut builder = Builder::wdk_default(config)?
         .header_contents("ndis-input.h", &header)

@@ -27,13 +27,13 @@ pub struct Image {
 ///
 /// When the tools cannot be set up, or the driver does not build.
 pub fn build(workspace: &Workspace) -> Result<Image> {
-    let (mut command, built) = command(workspace, "build")?;
+    let mut command = command(workspace, "build")?;
     command.args(["--release", "--package", "framecast"]);
     progress::shown("Building the driver", &mut command)?;
 
     let folder = workspace.target().join("driver/x64");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let release = built.join("release");
+    let release = output(workspace).join("release");
     let copy = |from: PathBuf, name: &str| {
         let to = folder.join(name);
         fs::copy(&from, &to)
@@ -54,7 +54,7 @@ pub fn build(workspace: &Workspace) -> Result<Image> {
 ///
 /// When the tools cannot be set up, or the driver does not compile.
 pub fn check(workspace: &Workspace) -> Result<()> {
-    let (mut command, _) = command(workspace, "check")?;
+    let mut command = command(workspace, "check")?;
     command.args(["--release", "--package", "framecast"]);
     progress::shown("Checking the driver", &mut command)
 }
@@ -66,19 +66,23 @@ pub fn check(workspace: &Workspace) -> Result<()> {
 /// When the tools cannot be set up, or the command fails.
 pub fn cargo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let (subcommand, rest) = arguments.split_first().context("name a cargo command")?;
-    let (mut command, _) = command(workspace, subcommand)?;
+    let mut command = command(workspace, subcommand)?;
     command.args(rest);
     progress::shown(&format!("cargo {subcommand} for {TARGET}"), &mut command)
 }
 
-/// The cargo command that works on drivers on this host, and the folder its results are in.
-fn command(workspace: &Workspace, subcommand: &str) -> Result<(Command, PathBuf)> {
+/// The cargo command that works on drivers on this host.
+pub(crate) fn command(workspace: &Workspace, subcommand: &str) -> Result<Command> {
     if cfg!(windows) {
         // The WDK is at hand: nothing of ours stands in between.
         let mut command = workspace.cargo(subcommand);
         command.arg("--locked");
-        return Ok((command, workspace.target()));
+        return Ok(command);
     }
-    let kit = Kit::prepare(workspace)?;
-    Ok((kit.cargo(subcommand), kit.output().to_path_buf()))
+    Ok(Kit::prepare(workspace)?.cargo(subcommand))
+}
+
+/// The folder that the results of [`command`] are below, by profile.
+fn output(workspace: &Workspace) -> PathBuf {
+    if cfg!(windows) { workspace.target() } else { Kit::output(workspace) }
 }

@@ -39,8 +39,6 @@ pub struct Kit {
     tools: Tools,
     wdk: KitRoot,
     vendored: PathBuf,
-    target_dir: PathBuf,
-    output: PathBuf,
 }
 
 impl Kit {
@@ -61,15 +59,13 @@ impl Kit {
         let tools = setup::tools(workspace)?;
         let wdk = wdk_kit::lay_out(&folder.join("wdk"))?;
         let vendored = vendor::dependencies(workspace, &tools.toolchain)?;
-        let target_dir = folder.join("build");
-        let output = target_dir.join(TARGET);
-        Ok(Self { workspace: workspace.clone(), tools, wdk, vendored, target_dir, output })
+        Ok(Self { workspace: workspace.clone(), tools, wdk, vendored })
     }
 
     /// Where the results of [`Kit::cargo`] are: below this folder, by profile.
     #[must_use]
-    pub fn output(&self) -> &Path {
-        &self.output
+    pub fn output(workspace: &Workspace) -> PathBuf {
+        target_dir(workspace).join(TARGET)
     }
 
     /// The stand-in for a WDK.
@@ -94,7 +90,7 @@ impl Kit {
             .current_dir(self.workspace.root())
             .args([subcommand, "--locked", "--target", TARGET])
             .arg("--target-dir")
-            .arg(&self.target_dir)
+            .arg(target_dir(&self.workspace))
             .args(["--config", r#"source.crates-io.replace-with="kit""#])
             .arg("--config")
             .arg(setting("source.kit.directory", &literal(&self.vendored.to_string_lossy())))
@@ -133,6 +129,8 @@ impl Kit {
         // Not a flag: cargo hands flags on to build scripts, whose own cargo would take it for the
         // host's linker.
         command.env("CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER", self.linker());
+        // Cargo looks for clippy along the path.
+        command.env("PATH", self.tools.toolchain.path());
         command.env("RUSTC", &self.tools.toolchain.rustc);
         command.env("RUSTDOC", self.tools.toolchain.rustc.with_file_name("rustdoc"));
         if let Some(folder) = &self.tools.libclang {
@@ -142,6 +140,12 @@ impl Kit {
             command.env("RUSTC_BOOTSTRAP", "1");
         }
     }
+}
+
+/// Drivers have a folder of their own: host builds, which do not know the kit, would build all of
+/// it anew each time.
+fn target_dir(workspace: &Workspace) -> PathBuf {
+    workspace.kit().join("build")
 }
 
 /// A setting as cargo's `--config` takes it.

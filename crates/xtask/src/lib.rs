@@ -5,7 +5,7 @@
 //! - [`setup`]: the tools a build needs, found or installed
 //! - [`kit`]: cargo set up to build drivers off Windows
 //! - [`vendor`]: the dependencies as files, wdk-build edited to run off Windows
-//! - [`driver`], [`test`], [`lint`], [`demo`]: the commands
+//! - [`driver`], [`mod@test`], [`lint`], [`demo`]: the commands
 
 pub mod demo;
 pub mod driver;

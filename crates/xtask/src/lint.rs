@@ -1,14 +1,123 @@
 //! `cargo xtask lint`: formatting, lints, documentation, and where unsafe code is.
 
-use anyhow::Result;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
 
-/// Runs every check; the first that fails ends the run.
+use crate::{driver, progress, setup, workspace::Workspace};
+
+/// Runs every check, then says which found something.
 ///
 /// # Errors
 ///
 /// When a check finds something, or cannot be run.
-pub fn run(_workspace: &Workspace) -> Result<()> {
+pub fn run(workspace: &Workspace) -> Result<()> {
+    setup::component(workspace, "fmt", "rustfmt")?;
+    setup::component(workspace, "clippy", "clippy")?;
+    let checks: [(&str, Result<()>); 6] = [
+        ("formatting", formatting(workspace)),
+        ("unsafe code outside src/ndis", unsafe_code(workspace)),
+        ("clippy for the host crates", host(workspace, "clippy")),
+        ("clippy for the driver", driver(workspace, "clippy")),
+        ("documentation of the host crates", host(workspace, "doc")),
+        ("documentation of the driver", driver(workspace, "doc")),
+    ];
+    let mut failed = Vec::new();
+    for (name, outcome) in checks {
+        if let Err(error) = outcome {
+            eprintln!("{name}: {error:#}");
+            failed.push(name);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("not clean: {}", failed.join(", "));
+    }
+    eprintln!("Clean");
     Ok(())
+}
+
+fn formatting(workspace: &Workspace) -> Result<()> {
+    let mut command = workspace.cargo("fmt");
+    progress::shown("Checking the formatting", command.args(["--all", "--check"]))
+}
+
+/// Runs clippy or rustdoc over all but the driver.
+fn host(workspace: &Workspace, subcommand: &str) -> Result<()> {
+    let mut command = workspace.cargo(subcommand);
+    command.args(["--locked", "--workspace", "--exclude", "framecast"]);
+    let what = match subcommand {
+        "clippy" => "Linting the host crates",
+        _ => "Documenting the host crates",
+    };
+    progress::shown(what, strictly(subcommand, &mut command, &["--all-targets"]))
+}
+
+/// Runs clippy or rustdoc over the driver, for the target that it is built for.
+fn driver(workspace: &Workspace, subcommand: &str) -> Result<()> {
+    let mut command = driver::command(workspace, subcommand)?;
+    command.args(["--release", "--package", "framecast"]);
+    let what = match subcommand {
+        "clippy" => "Linting the driver",
+        _ => "Documenting the driver",
+    };
+    progress::shown(what, strictly(subcommand, &mut command, &[]))
+}
+
+/// Makes warnings errors, and takes the documentation of private items along.
+fn strictly<'a>(
+    subcommand: &str,
+    command: &'a mut Command,
+    clippy_arguments: &[&str],
+) -> &'a mut Command {
+    if subcommand == "clippy" {
+        command.args(clippy_arguments).args(["--", "-D", "warnings"])
+    } else {
+        command.env("RUSTDOCFLAGS", "-D warnings").args(["--no-deps", "--document-private-items"])
+    }
+}
+
+/// The driver's unsafe code is on one shelf, `src/ndis`.
+fn unsafe_code(workspace: &Workspace) -> Result<()> {
+    eprintln!("Checking where unsafe code is");
+    let mut files = Vec::new();
+    let shelf = workspace.root().join("src/ndis");
+    rust_files(&workspace.root().join("src"), &shelf, &mut files)?;
+    let mut found = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file)
+            .with_context(|| format!("cannot read {}", workspace.shown(&file)))?;
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if words(code).any(|word| word == "unsafe") {
+                found.push(format!("{}:{}: {}", workspace.shown(&file), number + 1, line.trim()));
+            }
+        }
+    }
+    if !found.is_empty() {
+        bail!("it belongs into src/ndis:\n{}", found.join("\n"));
+    }
+    Ok(())
+}
+
+/// The Rust files below `folder`, without those below `except`.
+fn rust_files(folder: &Path, except: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() && path != except {
+            rust_files(&path, except, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|character: char| !character.is_alphanumeric() && character != '_')
 }

@@ -1,7 +1,9 @@
 //! The tools that a driver build needs: found, or installed where that can be done.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -35,6 +37,17 @@ pub struct Toolchain {
     pub library: Option<PathBuf>,
 }
 
+impl Toolchain {
+    /// A search path on which its programs come before those of any other toolchain.
+    #[must_use]
+    pub fn path(&self) -> OsString {
+        let rest = env::var_os("PATH").unwrap_or_default();
+        let first = self.cargo.parent().map(Path::to_path_buf);
+        let folders = first.into_iter().chain(env::split_paths(&rest));
+        env::join_paths(folders).unwrap_or(rest)
+    }
+}
+
 /// A linker for Windows images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Linker {
@@ -58,6 +71,29 @@ pub fn tools(workspace: &Workspace) -> Result<Tools> {
     }
     install(&missing)?;
     find(workspace)?.complete()
+}
+
+/// Makes sure that `cargo <subcommand>` is there, which comes with `component` of the toolchain.
+///
+/// # Errors
+///
+/// Says what to install when it cannot be installed.
+pub fn component(workspace: &Workspace, subcommand: &str, component: &str) -> Result<()> {
+    let there = || progress::output(workspace.cargo(subcommand).arg("--version")).is_ok();
+    if there() {
+        return Ok(());
+    }
+    let what = format!("Adding {component} to the Rust toolchain");
+    let mut rustup = Command::new("rustup");
+    let added = progress::quiet(&what, rustup.args(["component", "add", component]));
+    if added.is_err() {
+        install(&[if component == "clippy" { "rust-web-clippy" } else { "rustfmt-web" }])?;
+    }
+    if there() {
+        Ok(())
+    } else {
+        bail!("missing: cargo {subcommand} (rustup component add {component})")
+    }
 }
 
 /// What has been found so far.
@@ -108,6 +144,8 @@ fn wanting(packages: &[&str]) -> String {
         "rustc-web" => Some(format!("the Rust target {TARGET} (rustup target add {TARGET})")),
         "lld-19" => Some("lld-link (LLVM's linker)".to_owned()),
         "libclang-19-dev" => Some("libclang (or LIBCLANG_PATH to say where it is)".to_owned()),
+        "rust-web-clippy" => Some("clippy (rustup component add clippy)".to_owned()),
+        "rustfmt-web" => Some("rustfmt (rustup component add rustfmt)".to_owned()),
         _ => None,
     };
     let things: Vec<_> = packages.iter().filter_map(|package| of(package)).collect();

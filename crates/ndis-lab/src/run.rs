@@ -65,14 +65,14 @@ fn read_frames(path: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let mut frames = Vec::new();
     if let Ok(mut reader) = PcapReader::new(open()?) {
         while let Some(packet) = reader.next_packet() {
-            frames.push(packet?.data.into_owned());
+            frames.push(packet?.into_data().into_owned());
         }
         return Ok(frames);
     }
     let mut reader = PcapNgReader::new(open()?)
         .map_err(|e| format!("{} is neither pcap nor pcapng: {e}", path.display()))?;
     while let Some(block) = reader.next_block() {
-        match block? {
+        match block?.0 {
             Block::EnhancedPacket(packet) => frames.push(packet.data.into_owned()),
             Block::SimplePacket(packet) => frames.push(packet.data.into_owned()),
             _ => {}
@@ -93,7 +93,7 @@ fn write_frames(path: &Path, frames: &[Frame]) -> Result<(), Box<dyn Error>> {
     for (index, frame) in frames.iter().enumerate() {
         let length = u32::try_from(frame.bytes.len())?;
         let time = Duration::from_micros(index as u64);
-        writer.write_packet(&PcapPacket::new(time, length, &frame.bytes))?;
+        writer.write_packet(&PcapPacket::new(time, length, &frame.bytes)?)?;
     }
     Ok(())
 }

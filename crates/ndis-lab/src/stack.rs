@@ -180,6 +180,12 @@ impl Stack {
         lock(&self.module.lower).returns.clone()
     }
 
+    /// The drivers below use this much room in front of frames and in contexts from now on,
+    /// whatever they declare; until then as much as [`AdapterConfig`] says.
+    pub fn use_room(&self, data: u32, context: u32) {
+        lock(&self.module.lower).room = Some((data, context));
+    }
+
     /// When the adapter completes sends from now on.
     pub fn set_send_policy(&self, policy: Policy) {
         lock(&self.module.lower).policy = policy;

@@ -23,6 +23,8 @@ use crate::sync::lock;
 pub(crate) struct LowerEdge {
     pub(crate) policy: Policy,
     pub(crate) status: NtStatus,
+    /// Data and context that it uses, where that is not what the configuration declares.
+    pub(crate) room: Option<(u32, u32)>,
     pub(crate) capture: bool,
     pub(crate) wire: Vec<Frame>,
     /// Lists that it has not completed, with what they held when they came.
@@ -40,6 +42,7 @@ impl Default for LowerEdge {
         Self {
             policy: Policy::Inline,
             status: NtStatus::SUCCESS,
+            room: None,
             capture: true,
             wire: Vec::new(),
             held: Vec::new(),
@@ -104,8 +107,9 @@ fn transmit_list(
     own: bool,
     batch: u64,
 ) -> Transmission {
-    let (data_room, context_room) = (module.config.data_backfill, module.config.context_backfill);
-    let context_room = u16::try_from(context_room.next_multiple_of(8)).unwrap_or(u16::MAX & !7);
+    let declared = (module.config.data_backfill, module.config.context_backfill);
+    let (data_room, context_room) = lock(&module.lower).room.unwrap_or(declared);
+    let context_room = u16::try_from(context_room.next_multiple_of(8)).unwrap_or(0xFFF8);
     let mut allocated = 0_u64;
     if context_room > 0 {
         allocated += u64::from(context::take(machine, list, context_room, 0));

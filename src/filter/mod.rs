@@ -16,9 +16,9 @@
 //! of frame buffers. None is taken while another is held, and none is held across a call into
 //! NDIS or the I/O manager, nor while something is dropped that might make such a call.
 //!
-//! **Who completes an injection**: it is shared by its place in the queue and by one ticket in
-//! each list under way. The last of these to be dropped answers the request. A cancellation only
-//! makes these end sooner.
+//! **Who answers an injection**: it is shared by its place in the queue and by one ticket in each
+//! list under way. The last of these to be dropped answers the request, unless a cancellation, or
+//! the end of its handle, has answered it before.
 //!
 //! **Who drives an adapter's queue**: whoever has a reason to (a new request, buffers that came
 //! home, a cancellation, a pause) calls [`Queue::serve`](crate::services::inject::Queue::serve).

@@ -139,6 +139,11 @@ impl<T> Shared<T> {
         Ok(Self { inner })
     }
 
+    /// Whether two owners share one value.
+    pub fn is_same(one: &Self, other: &Self) -> bool {
+        one.inner == other.inner
+    }
+
     /// Takes the owner apart into a pointer that a callback's context can hold.
     #[must_use]
     pub(super) fn into_raw(self) -> *mut core::ffi::c_void {

@@ -5,26 +5,43 @@ use crate::{
     filter::{Framecast, module::FilterModule, state::State},
     ndis::{
         ControlRequest, Device, Dispatched, Error, FrameBuffers, NDIS_VERSION, Pools, Result,
-        Shared, Status,
+        Shared, SpinLock, Status,
     },
 };
-use core::sync::atomic::{AtomicBool, Ordering};
+use heapless::Vec;
 use protocol::{
     AdapterRecord, AdapterState, AdaptersReply, CountersReply, CountersRequest, PROTOCOL_VERSION,
-    Reason, Request, RequestHeader, VersionReply,
+    Reason, Request, RequestHeader, VersionReply, limits,
 };
 use zerocopy::{FromBytes, IntoBytes};
 
 /// One open handle of the control device.
 pub struct Client {
-    closed: AtomicBool,
+    /// Its injections that are not done.
+    injections: SpinLock<Vec<Shared<inject::Answer>, { limits::HANDLE_REQUESTS }>>,
 }
 
 impl Client {
-    /// Whether its last user has closed the handle.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+    /// Lists an injection.
+    ///
+    /// # Errors
+    ///
+    /// [`Status::QUOTA_EXCEEDED`]: too many are under way.
+    pub(super) fn begin(&self, injection: Shared<inject::Answer>) -> Result {
+        let refused = self.injections.lock().push(injection);
+        // Out of the lock: what is refused has an end of its own.
+        refused.map_err(|_| Error::Other(Status::QUOTA_EXCEEDED))
+    }
+
+    /// Takes an injection that is done off the list.
+    pub(super) fn end(&self, injection: &Shared<inject::Answer>) {
+        let mut injections = self.injections.lock();
+        let place = injections.iter().position(|it| Shared::is_same(it, injection));
+        let ended = place
+            .filter(|&place| place < injections.len())
+            .map(|place| injections.swap_remove(place));
+        drop(injections);
+        drop(ended);
     }
 }
 
@@ -32,12 +49,15 @@ impl Device for Framecast {
     type Handle = Client;
 
     fn open(&self) -> Result<Client> {
-        Ok(Client { closed: AtomicBool::new(false) })
+        Ok(Client { injections: SpinLock::new(Vec::new()) })
     }
 
     fn close(&self, client: &Client) {
-        client.closed.store(true, Ordering::Release);
-        self.adapters.for_each(|module| module.injections.serve(module));
+        loop {
+            let injection = client.injections.lock().pop();
+            let Some(injection) = injection else { return };
+            injection.cancel();
+        }
     }
 
     fn control(&self, client: &Shared<Client>, request: ControlRequest) -> Dispatched {

@@ -6,8 +6,9 @@
 //!                        └── a status for each frame ◄── the list comes home ◄────┘
 //! ```
 //!
-//! An [`Injection`] is answered when the last of its owners, the queue and the tickets, is done
-//! with it. Frames for which there is no buffer wait in the queue until buffers come home.
+//! The request is answered when the last of an `Injection`'s owners, the queue and the tickets, is
+//! done with it, or when it is cancelled. Frames for which there is no buffer wait in the queue
+//! until buffers come home.
 
 use super::control::{self, Client};
 use crate::{
@@ -38,31 +39,16 @@ pub fn inject(
         Ok(order) => order,
         Err(status) => return framecast.refuse(request, status),
     };
-    let frames = order.frames as usize;
-    let statuses = try_slice(frames, |_| Ok(AtomicI32::new(Status::FAILURE.as_raw())));
-    let statuses = match statuses {
-        Ok(statuses) => statuses,
+    let prepared = Injection::prepare(framecast, client, &order);
+    let injection = match prepared {
+        Ok(injection) => injection,
         Err(error) => return request.refuse(error.into()),
     };
-    let cancellation = Cancellation {
-        cancelled: AtomicBool::new(false),
-        module: order.module.clone(),
-        id: CancelId::new(framecast.cancel_ids, next_number()),
-    };
-    let (pending, dispatched) = request.pend(cancellation);
+    let answer = injection.answer.clone();
+    let (pending, dispatched) = request.pend(Cancellation { answer: answer.clone() });
     if let Some(pending) = pending {
-        let injection = Injection {
-            statuses,
-            direction: order.direction,
-            client: client.clone(),
-            outcome: AtomicI32::new(Status::SUCCESS.as_raw()),
-            request: Some(pending),
-        };
-        // Without memory the injection is dropped, and answered as its request's default.
-        if let Ok(injection) = Shared::try_new(injection) {
-            let module = order.module;
-            module.injections.push(Waiting { injection, position: Position::START }, &module);
-        }
+        answer.await_frames(pending);
+        order.module.injections.push(injection, &order.module);
     }
     dispatched
 }
@@ -100,49 +86,113 @@ impl Order {
     }
 }
 
-/// What happens when an injection is cancelled.
+/// What happens when the request of an injection is cancelled.
 struct Cancellation {
-    cancelled: AtomicBool,
-    module: Shared<FilterModule>,
-    id: CancelId,
+    answer: Shared<Answer>,
 }
 
 impl Cancel for Cancellation {
     fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Release);
-        if let Some(running) = self.module.origin.enter() {
-            running.cancel_sends(self.id);
-        }
-        // What still waits is refused.
-        self.module.injections.serve(&self.module);
+        self.answer.cancel();
     }
 }
 
-/// A request to inject that is under way; dropping it answers it.
+/// The request of an injection, until it is answered.
+///
+/// A cancellation answers at once. Frames that have left come home in their own time; the others
+/// are not sent.
+pub struct Answer {
+    /// There until it is answered, but for the time that its frames are read.
+    request: SpinLock<Option<PendingControl<Cancellation>>>,
+    cancelled: AtomicBool,
+    module: Shared<FilterModule>,
+    /// What its sends are marked with.
+    id: CancelId,
+}
+
+impl Answer {
+    /// Keeps the request until its frames are done, or it is cancelled.
+    fn await_frames(&self, request: PendingControl<Cancellation>) {
+        *self.request.lock() = Some(request);
+        self.answer_if_cancelled();
+    }
+
+    /// Answers the request now, and has its frames given up or back.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+        self.answer_if_cancelled();
+        if let Some(running) = self.module.origin.enter() {
+            running.cancel_sends(self.id);
+        }
+        // What still waits is given up.
+        self.module.injections.serve(&self.module);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Whoever puts the request back looks here, so that a cancellation meanwhile is not lost.
+    fn answer_if_cancelled(&self) {
+        if self.is_cancelled() {
+            self.refuse(Status::CANCELLED);
+        }
+    }
+
+    /// Answers the request, if it is not answered yet.
+    fn refuse(&self, status: Status) {
+        let request = self.request.lock().take();
+        if let Some(request) = request {
+            request.reply(|_| Err(Error::Other(status)));
+        }
+    }
+
+    /// Lets `read` read the request, if it is not answered yet; a cancellation waits meanwhile.
+    fn while_unanswered<R>(
+        &self,
+        read: impl FnOnce(&PendingControl<Cancellation>) -> R,
+    ) -> Option<R> {
+        let request = self.request.lock().take()?;
+        let result = read(&request);
+        *self.request.lock() = Some(request);
+        self.answer_if_cancelled();
+        Some(result)
+    }
+}
+
+/// Frames that a program handed over; when the last of its owners is done, its request is
+/// answered.
 struct Injection {
     /// One for each frame.
     statuses: Box<[AtomicI32]>,
     direction: Direction,
+    answer: Shared<Answer>,
     client: Shared<Client>,
-    /// What becomes of the request as a whole.
-    outcome: AtomicI32,
-    /// There until the injection is dropped.
-    request: Option<PendingControl<Cancellation>>,
 }
 
 impl Injection {
-    fn is_cancelled(&self) -> bool {
-        let cancelled = |request: &PendingControl<Cancellation>| {
-            request.cancel().cancelled.load(Ordering::Acquire)
-        };
-        self.client.is_closed() || self.request.as_ref().is_some_and(cancelled)
-    }
-
-    /// The frames from `position` on.
-    fn frames(&self, position: Position) -> Frames<'_> {
-        let input = self.request.as_ref().map_or(&[][..], PendingControl::input);
-        let batch = input.get(size_of::<InjectRequest>()..).unwrap_or_default();
-        Frames::new(batch, self.count(), self.direction, position)
+    /// Makes everything that the injection needs, and lists it under its handle.
+    fn prepare(
+        framecast: &Framecast,
+        client: &Shared<Client>,
+        order: &Order,
+    ) -> Result<Shared<Self>> {
+        let undone = |_| Ok(AtomicI32::new(Status::FAILURE.as_raw()));
+        let statuses = try_slice(order.frames as usize, undone)?;
+        let answer = Shared::try_new(Answer {
+            request: SpinLock::new(None),
+            cancelled: AtomicBool::new(false),
+            module: order.module.clone(),
+            id: CancelId::new(framecast.cancel_ids, next_number()),
+        })?;
+        let injection = Shared::try_new(Self {
+            statuses,
+            direction: order.direction,
+            answer: answer.clone(),
+            client: client.clone(),
+        })?;
+        client.begin(answer)?;
+        Ok(injection)
     }
 
     /// Sets the status of `count` frames from `first` on.
@@ -164,27 +214,18 @@ impl Injection {
         self.record(number, 1, error.into());
     }
 
-    /// How many frames the request has.
+    /// How many frames there are.
     fn count(&self) -> u32 {
         u32::try_from(self.statuses.len()).unwrap_or_default()
-    }
-
-    /// What its sends are marked with.
-    fn cancel_id(&self) -> Option<CancelId> {
-        self.request.as_ref().map(|request| request.cancel().id)
-    }
-
-    fn set_outcome(&self, status: Status) {
-        self.outcome.store(status.as_raw(), Ordering::Relaxed);
     }
 }
 
 impl Drop for Injection {
     fn drop(&mut self) {
-        let Some(request) = self.request.take() else { return };
-        let outcome = Status::from_raw(*self.outcome.get_mut());
+        self.client.end(&self.answer);
+        let request = self.answer.request.lock().take();
+        let Some(request) = request else { return };
         request.reply(|output| {
-            outcome.ok()?;
             let reply = InjectReply { frames: self.count(), reserved: 0 };
             let mut end = control::write(output, 0, &reply)?;
             for status in &mut self.statuses {
@@ -251,7 +292,8 @@ impl Queue {
     }
 
     /// Adds an injection, or refuses it when too many wait, and serves.
-    fn push(&self, waiting: Waiting, module: &FilterModule) {
+    fn push(&self, injection: Shared<Injection>, module: &FilterModule) {
+        let waiting = Waiting { injection, position: Position::START };
         let mut queue = self.waiting.lock();
         let refused = if queue.len() < limits::PENDING_REQUESTS {
             queue.push_back(waiting).err()
@@ -259,8 +301,8 @@ impl Queue {
             Some(waiting)
         };
         drop(queue);
-        if let Some(waiting) = refused {
-            waiting.injection.set_outcome(Status::QUOTA_EXCEEDED);
+        if let Some(Waiting { injection, .. }) = refused {
+            injection.answer.refuse(Status::QUOTA_EXCEEDED);
         }
         self.serve(module);
     }
@@ -318,7 +360,7 @@ impl Queue {
             let mut queue = self.waiting.lock();
             for _ in 0..queue.len() {
                 match queue.pop_front() {
-                    Some(waiting) if cancelled.is_none() && waiting.injection.is_cancelled() => {
+                    Some(waiting) if cancelled.is_none() && waiting.injection.answer.is_cancelled() => {
                         cancelled = Some(waiting);
                     }
                     Some(waiting) => _ = queue.push_back(waiting),
@@ -340,13 +382,18 @@ impl Waiting {
             self.refuse(Status::PAUSED, Reason::RefusedPaused, &module.counters);
             return None;
         };
-        if self.injection.is_cancelled() {
-            self.refuse_cancelled(&module.counters);
-            return None;
-        }
         let (pools, plan) = (running.pools()?, module.plan()?);
         let mut batch = Batch::new(pools);
-        let starved = self.fill(pools, plan, &module.counters, &mut batch);
+        let injection = self.injection.clone();
+        let filled = injection.answer.while_unanswered(|request| {
+            let frames = request.input().get(size_of::<InjectRequest>()..).unwrap_or_default();
+            self.fill(frames, pools, plan, &module.counters, &mut batch)
+        });
+        drop(injection);
+        let Some(starved) = filled else {
+            self.refuse_cancelled(&module.counters);
+            return None;
+        };
         let direction = self.injection.direction;
         // Before the frames leave: the last of them home answers the request.
         let starved = starved.then_some(self);
@@ -360,21 +407,22 @@ impl Waiting {
     /// Makes lists of the frames; whether the rest must wait for buffers.
     fn fill<'p>(
         &mut self,
+        frames: &[u8],
         pools: &'p Pools<Ticket>,
         plan: Plan,
         counters: &Counters,
         batch: &mut Batch<'p, Ticket>,
     ) -> bool {
-        let injection = self.injection.clone();
-        let mut frames = injection.frames(self.position);
+        let injection = &self.injection;
+        let mut frames =
+            Frames::new(frames, injection.count(), injection.direction, self.position);
         while let Some(Ok(frame)) = frames.next() {
             let number = self.position.frames();
             let added = copy(pools, plan, frame.bytes).and_then(|copied| {
                 let left = if frame.joins_previous { batch.join(copied)? } else { Some(copied) };
                 let Some(copied) = left else { return Ok(()) };
                 let ticket = Ticket { injection: injection.clone(), first: number };
-                let id = injection.cancel_id();
-                batch.start(copied, ticket, id, next_joins(&frames))
+                batch.start(copied, ticket, Some(injection.answer.id), next_joins(&frames))
             });
             match added {
                 Ok(()) => {}
@@ -397,10 +445,9 @@ impl Waiting {
         self.injection.record(first, count, status);
     }
 
-    /// Refuses all frames that have not left, and the request with them.
+    /// Gives up all frames that have not left: their request is answered already.
     fn refuse_cancelled(&self, counters: &Counters) {
         self.refuse(Status::CANCELLED, Reason::RefusedCancelled, counters);
-        self.injection.set_outcome(Status::CANCELLED);
     }
 }
 

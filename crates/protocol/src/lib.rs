@@ -19,9 +19,9 @@
 //! | `STATUS_REVISION_MISMATCH` | the header names another [`PROTOCOL_VERSION`] |
 //! | `STATUS_BUFFER_TOO_SMALL` | the output cannot hold the fixed part of the reply, or one status for each frame |
 //! | `STATUS_NOT_FOUND` | no adapter has this LUID |
-//! | `STATUS_QUOTA_EXCEEDED` | [`limits::PENDING_REQUESTS`] requests wait on this adapter already |
+//! | `STATUS_QUOTA_EXCEEDED` | [`limits::PENDING_REQUESTS`] requests wait on this adapter, or [`limits::HANDLE_REQUESTS`] on this handle |
 //! | `STATUS_INSUFFICIENT_RESOURCES` | the system has no memory for the request |
-//! | `STATUS_CANCELLED` | the request was cancelled, or its handle was closed, before it was done |
+//! | `STATUS_CANCELLED` | the request was cancelled, or its handle was closed, before it was done; frames that had left are on their way, the others are not sent |
 #![no_std]
 
 mod adapters;

@@ -9,5 +9,8 @@ pub const BATCH_FRAMES: u32 = 4096;
 /// Injections that may wait for frame buffers on one adapter at a time.
 pub const PENDING_REQUESTS: usize = 64;
 
+/// Requests that may be under way on one handle at a time.
+pub const HANDLE_REQUESTS: usize = 256;
+
 /// Frames that may join into one NET_BUFFER_LIST.
 pub const LIST_FRAMES: u32 = 64;

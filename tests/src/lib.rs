@@ -1,7 +1,9 @@
 //! What every story needs: the built driver on a stage, adapters, a client, frames.
 
 use framecastctl::{Batch, Client, Injection};
-use ndis_lab::{AdapterConfig, Driver, File, Lab, PendingControl, RestartAttributes, Stack};
+use ndis_lab::{
+    AdapterConfig, Driver, File, Frame, Lab, PendingControl, RestartAttributes, Stack,
+};
 use protocol::{Direction, Request};
 use std::{env, path::PathBuf};
 
@@ -110,6 +112,18 @@ pub fn frame(number: usize, length: usize) -> Vec<u8> {
     let header = [2, 0, 0x5E, 0x10, 0, 2, 2, 0, 0x5E, 0x10, 0, 1, 0x88, 0xB5];
     let payload = (0..).map(|at: usize| (at.wrapping_mul(7).wrapping_add(number * 13)) as u8);
     header.into_iter().chain(payload).take(length).collect()
+}
+
+/// Frames of `length` bytes, each unlike the others.
+#[must_use]
+pub fn frames(count: usize, length: usize) -> Vec<Vec<u8>> {
+    (0..count).map(|number| frame(number, length)).collect()
+}
+
+/// The bytes of frames as they left at one end of a stack.
+#[must_use]
+pub fn bytes_of(frames: &[Frame]) -> Vec<Vec<u8>> {
+    frames.iter().map(|frame| frame.bytes.clone()).collect()
 }
 
 /// A frame with an 802.1Q tag, of `length` bytes together.

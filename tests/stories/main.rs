@@ -3,5 +3,6 @@
 mod faults;
 mod inject;
 mod lifecycle;
+mod pass_through;
 mod plan;
 mod state;

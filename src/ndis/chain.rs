@@ -30,8 +30,11 @@ impl<'p, T> NetBufferListQueue<'p, T> {
         Self { pools, ends: None, count: 0 }
     }
 
-    /// Adds a list at the end.
+    /// Adds a list at the end; one of other pools is freed instead.
     pub fn push(&mut self, list: NetBufferList<'p, T>) {
+        if !ptr::eq(list.pools(), self.pools) {
+            return;
+        }
         let list = list.into_raw();
         // SAFETY: a list of our own.
         let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(list.as_ptr()) };

@@ -18,7 +18,11 @@ use super::{
     sys::MDL,
 };
 use alloc::boxed::Box;
-use core::{cell::Cell, mem, ptr::NonNull};
+use core::{
+    cell::Cell,
+    mem,
+    ptr::{self, NonNull},
+};
 
 /// How frame buffers are laid out, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,6 +244,11 @@ impl<'b> Frame<'b> {
         self.buffers.layout.backfill
     }
 
+    /// Whether the frame is in these buffers.
+    pub(super) fn is_from(&self, buffers: &FrameBuffers) -> bool {
+        ptr::eq(self.buffers, buffers)
+    }
+
     pub(super) fn mdl_chain(&self) -> NonNull<MDL> {
         self.first_slot().mdl.as_raw()
     }
@@ -251,7 +260,7 @@ impl<'b> Frame<'b> {
 
     /// Keeps `other`'s buffers together with this frame's, to be given back with them.
     ///
-    /// Their MDL chains stay apart.
+    /// Their MDL chains stay apart. Both are of the same [`FrameBuffers`].
     pub(super) fn keep(&mut self, other: Self) {
         // SAFETY: `other` owns its last slot, and slots outlive frames.
         unsafe { other.last.as_ref() }.next.set(Some(self.first));

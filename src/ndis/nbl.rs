@@ -41,6 +41,9 @@ unsafe impl<T: Send> Send for NetBufferList<'_, T> {}
 
 impl<'p, T> NetBufferList<'p, T> {
     pub(super) fn one_frame(pools: &'p Pools<T>, frame: Frame<'p>, ticket: T) -> Result<Self> {
+        if !frame.is_from(&pools.buffers) {
+            return Err(Error::BadState);
+        }
         // SAFETY:
         // - The pool pairs lists with NET_BUFFERs and has no data of its own.
         // - Both context sizes are multiples of MEMORY_ALLOCATION_ALIGNMENT.
@@ -115,9 +118,9 @@ impl<'p, T> NetBufferList<'p, T> {
     /// # Errors
     ///
     /// - [`Error::Resources`]: the list is as it was; the frame's buffers go back.
-    /// - [`Error::BadState`]: this is a list of one frame.
+    /// - [`Error::BadState`]: this is a list of one frame, or the frame is of other buffers.
     pub fn push(&mut self, frame: Frame<'p>) -> Result {
-        if !self.is_many() {
+        if !self.is_many() || !frame.is_from(&self.pools.buffers) {
             return Err(Error::BadState);
         }
         let buffer = NetBuffer::allocate(&self.pools.net_buffers, &frame)?.into_raw().as_ptr();
@@ -184,6 +187,11 @@ impl<'p, T> NetBufferList<'p, T> {
     pub fn set_cancel_id(&mut self, id: super::CancelId) {
         // SAFETY: a list by the type's invariant, and ours.
         unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(self.raw.as_ptr()).write(id.as_raw()) };
+    }
+
+    /// The pools that the list is from.
+    pub(super) const fn pools(&self) -> &'p Pools<T> {
+        self.pools
     }
 
     fn is_many(&self) -> bool {

@@ -134,6 +134,10 @@ pub struct Running<'o, T> {
 }
 
 impl<T> Running<'_, T> {
+    pub(super) const fn handle(&self) -> FilterHandle {
+        self.handle
+    }
+
     /// The pools.
     #[must_use]
     pub fn pools(&self) -> Option<&Pools<T>> {

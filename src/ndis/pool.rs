@@ -204,7 +204,10 @@ impl<T> Pools<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Resources`]; the frame's buffers go back, and the ticket is dropped.
+    /// The frame's buffers go back, and the ticket is dropped.
+    ///
+    /// - [`Error::Resources`].
+    /// - [`Error::BadState`]: the frame is of other buffers.
     pub fn one_frame<'p>(
         &'p self,
         frame: super::Frame<'p>,

@@ -73,12 +73,17 @@ impl SendRequest<'_> {
 
     /// Passes the lists down as they are: one chain, same port, same flags.
     ///
+    /// On the word of another module they are not passed, but completed with a failure.
+    ///
     /// # IRQL
     ///
     /// That of FilterSendNetBufferLists, with no lock held.
     ///
     /// Follows NdisFSendNetBufferLists.
-    pub fn forward<T>(self, _running: &Running<'_, T>) {
+    pub fn forward<T>(self, running: &Running<'_, T>) {
+        if running.handle() != self.handle {
+            return;
+        }
         // SAFETY: the module is running, and the lists are passed on once, as they came.
         unsafe {
             sys::NdisFSendNetBufferLists(
@@ -138,14 +143,18 @@ impl<'m> ReceiveIndication<'m> {
 
     /// Passes the lists up as they are: one chain, same port, same flags.
     ///
+    /// On the word of another module they are not passed, but returned.
+    ///
     /// # IRQL
     ///
     /// That of FilterReceiveNetBufferLists, with no lock held.
     ///
     /// Follows NdisFIndicateReceiveNetBufferLists.
     pub fn forward<T>(self, running: &Running<'_, T>) {
-        self.lists.forward(running);
-        mem::forget(self);
+        if running.handle() == self.lists.handle {
+            self.lists.forward(running);
+            mem::forget(self);
+        }
     }
 
     /// Returns the lists to the drivers below.
@@ -204,12 +213,17 @@ impl BorrowedIndication<'_> {
 
     /// Passes the lists up as they are; they are back when this returns.
     ///
+    /// On the word of another module they are not passed.
+    ///
     /// # IRQL
     ///
     /// That of FilterReceiveNetBufferLists, with no lock held.
     ///
     /// Follows NdisFIndicateReceiveNetBufferLists.
-    pub fn forward<T>(&self, _running: &Running<'_, T>) {
+    pub fn forward<T>(&self, running: &Running<'_, T>) {
+        if running.handle() != self.handle {
+            return;
+        }
         // SAFETY: the module is running, and the lists are passed up as they came, with the count
         // and flags that NDIS gave.
         unsafe {

@@ -360,7 +360,9 @@ impl Queue {
             let mut queue = self.waiting.lock();
             for _ in 0..queue.len() {
                 match queue.pop_front() {
-                    Some(waiting) if cancelled.is_none() && waiting.injection.answer.is_cancelled() => {
+                    Some(waiting)
+                        if cancelled.is_none() && waiting.injection.answer.is_cancelled() =>
+                    {
                         cancelled = Some(waiting);
                     }
                     Some(waiting) => _ = queue.push_back(waiting),
@@ -414,8 +416,7 @@ impl Waiting {
         batch: &mut Batch<'p, Ticket>,
     ) -> bool {
         let injection = &self.injection;
-        let mut frames =
-            Frames::new(frames, injection.count(), injection.direction, self.position);
+        let mut frames = Frames::new(frames, injection.count(), injection.direction, self.position);
         while let Some(Ok(frame)) = frames.next() {
             let number = self.position.frames();
             let added = copy(pools, plan, frame.bytes).and_then(|copied| {

@@ -65,7 +65,7 @@ impl Call {
     }
 
     /// The callback that the driver is in.
-    pub(crate) fn frame(&self) -> Frame {
+    pub(crate) fn frame() -> Frame {
         processor::frame().unwrap_or(Frame {
             callback: "a thread of the lab",
             driver: 0,

@@ -1,5 +1,4 @@
 //! What compilers call: copying and comparing memory.
-#![expect(clippy::missing_const_for_fn, reason = "exports are called from machine code")]
 
 use crate::exports::exports;
 use crate::guest::Guest;

@@ -17,7 +17,7 @@ exports![DbgPrint, DbgPrintEx, DbgBreakPoint, KeBugCheckEx];
 type Argument = u64;
 
 /// Prints.
-#[expect(clippy::too_many_arguments, reason = "stands for a variadic function")]
+#[expect(clippy::many_single_char_names, reason = "nothing is known of variadic arguments")]
 pub extern "win64" fn DbgPrint(
     format: Guest<u8>,
     a: Argument,
@@ -33,7 +33,7 @@ pub extern "win64" fn DbgPrint(
 }
 
 /// Prints for a component at a level.
-#[expect(clippy::too_many_arguments, reason = "stands for a variadic function")]
+#[expect(clippy::many_single_char_names, reason = "nothing is known of variadic arguments")]
 pub extern "win64" fn DbgPrintEx(
     _component: u32,
     _level: u32,

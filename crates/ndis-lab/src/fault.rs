@@ -37,7 +37,9 @@ struct Fault {
 
 extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel passes a valid siginfo.
-    let address = unsafe { (*info).si_addr() } as u64;
+    let info = unsafe { &*info };
+    // SAFETY: the signals handled here are those that have an address.
+    let address = unsafe { info.si_addr() } as u64;
     // SAFETY: the kernel passes a valid ucontext.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     let registers = &mut context.uc_mcontext.gregs;

@@ -295,6 +295,10 @@ impl Block {
 
     /// Zeroed memory that ends where an unmapped page begins, as nearly as alignment allows:
     /// running over its end, or touching it once it is dropped, faults.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no memory left.
     #[must_use]
     pub fn guarded(size: usize) -> Self {
         let room = size.max(1).next_multiple_of(ALIGNMENT);
@@ -345,6 +349,11 @@ impl Drop for Block {
     }
 }
 
+/// Whether a field lies inside its structure.
+pub(crate) const fn lies_within(whole: usize, offset: usize, part: usize) -> bool {
+    offset + part <= whole
+}
+
 /// Defines structures of the kernel's interface by size, alignment and the fields the lab uses.
 ///
 /// Layouts are facts of the public headers on x86-64; a field that does not lie inside its
@@ -374,7 +383,7 @@ macro_rules! layout {
         const _: () = {
             assert!(size_of::<$name>() == $size);
             $(
-                assert!($offset + size_of::<$type>() <= $size);
+                assert!($crate::guest::lies_within($size, $offset, size_of::<$type>()));
                 assert!($offset % align_of::<$type>() == 0);
             )*
         };

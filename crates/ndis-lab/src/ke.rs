@@ -46,7 +46,7 @@ exports![
 /// The IRQL; a callback with a dispatch flag does not ask.
 pub extern "win64" fn KeGetCurrentIrql() -> Irql {
     let call = Call::enter("KeGetCurrentIrql", Irql::HIGH, 0);
-    let frame = call.frame();
+    let frame = Call::frame();
     if frame.flagged {
         let message = format!("{} asks for the IRQL that its flags tell", frame.callback);
         call.violate(Rule::DispatchFlag, message, &[]);
@@ -283,7 +283,7 @@ pub extern "win64" fn KeInsertQueueDpc(dpc: Guest<Dpc>, first: Guest<u8>, second
     if queued.swap(1, Ordering::AcqRel) != 0 {
         return 0;
     }
-    let (machine, mut frame) = (call.machine.clone(), call.frame());
+    let (machine, mut frame) = (call.machine.clone(), Call::frame());
     frame.callback = "a deferred procedure";
     frame.flagged = false;
     call.machine.work.push(dpc.address(), move || {

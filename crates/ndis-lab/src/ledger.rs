@@ -104,10 +104,6 @@ pub(crate) enum Made {
     Plain,
     /// NdisAllocateCloneNetBufferList with these flags.
     Clone(u32),
-    /// NdisAllocateFragmentNetBufferList with this offset delta.
-    Fragment(u32),
-    /// NdisAllocateReassembledNetBufferList with this offset delta.
-    Reassembled(u32),
 }
 
 /// A list's way through the stack.
@@ -329,7 +325,7 @@ impl Ledger {
     }
 
     /// Everything in use that came from a pool.
-    pub(crate) fn from_pool(&self, pool: Handle) -> Vec<Remaining> {
+    pub(crate) fn in_use_from(&self, pool: Handle) -> Vec<Remaining> {
         let lists = self
             .nbls
             .iter()

@@ -53,6 +53,9 @@
 //! | A request that is not queued may be completed after cleanup; close follows it | documented for queued ones only |
 //! | A callback that NDIS makes from within a driver's call runs at the caller's IRQL | assumed |
 
+#![allow(clippy::doc_markdown, reason = "the kernel's names are words of this crate")]
+#![allow(clippy::must_use_candidate, reason = "what a driver does with a result is its affair")]
+
 #[macro_use]
 pub mod guest;
 pub mod abi;

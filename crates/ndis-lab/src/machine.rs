@@ -1,6 +1,6 @@
 //! What a lab is made of inside: one machine with its processors, memory and drivers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -12,6 +12,7 @@ use crate::io::IoState;
 use crate::irql::Irql;
 use crate::ledger::{Ledger, Remaining};
 use crate::ndis::filter::FilterDriver;
+use crate::ndis::lab_list::LabList;
 use crate::ndis::module::Module;
 use crate::processor::{self, Frame};
 use crate::rule::Rule;
@@ -48,12 +49,16 @@ pub(crate) struct Machine {
     pub(crate) io: Mutex<IoState>,
     pub(crate) work: WorkQueue,
     pub(crate) printed: Mutex<Vec<String>>,
+    graveyard: Mutex<VecDeque<LabList>>,
     next_handle: AtomicU64,
     next_driver: AtomicU32,
 }
 
 /// How many violations are kept; more say nothing new.
 const VIOLATIONS: usize = 1000;
+
+/// How many lists of the lab outlive their completion.
+const GRAVES: usize = 1024;
 
 /// How many events a violation shows.
 const EVENTS: usize = 16;
@@ -72,6 +77,7 @@ impl Machine {
             io: Mutex::default(),
             work: WorkQueue::default(),
             printed: Mutex::default(),
+            graveyard: Mutex::default(),
             next_handle: AtomicU64::new(1),
             next_driver: AtomicU32::new(1),
             options,
@@ -87,6 +93,16 @@ impl Machine {
     /// The number of a further driver.
     pub(crate) fn new_driver(&self) -> u32 {
         self.next_driver.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Keeps a list of the lab for a while after it came home, so that a driver that still uses it
+    /// is told so rather than reading memory that is something else by now.
+    pub(crate) fn bury(&self, list: LabList) {
+        let mut graveyard = lock(&self.graveyard);
+        if graveyard.len() == GRAVES {
+            graveyard.pop_front();
+        }
+        graveyard.push_back(list);
     }
 
     /// The filter module with this handle.

@@ -29,11 +29,9 @@ impl Symbols {
         let globals = pdb.global_symbols()?;
         let mut symbols = globals.iter();
         while let Some(symbol) = symbols.next()? {
-            if let Ok(SymbolData::Public(public)) = symbol.parse() {
-                if let Some(at) = public.offset.to_rva(&map) {
-                    self.functions.insert(at.0, public.name.to_string().into_owned());
-                }
-            }
+            let Ok(SymbolData::Public(public)) = symbol.parse() else { continue };
+            let Some(at) = public.offset.to_rva(&map) else { continue };
+            self.functions.insert(at.0, public.name.to_string().into_owned());
         }
         let strings = pdb.string_table()?;
         let debug = pdb.debug_information()?;
@@ -42,11 +40,9 @@ impl Symbols {
             let Some(info) = pdb.module_info(&module)? else { continue };
             let mut symbols = info.symbols()?;
             while let Some(symbol) = symbols.next()? {
-                if let Ok(SymbolData::Procedure(procedure)) = symbol.parse() {
-                    if let Some(at) = procedure.offset.to_rva(&map) {
-                        self.functions.insert(at.0, procedure.name.to_string().into_owned());
-                    }
-                }
+                let Ok(SymbolData::Procedure(procedure)) = symbol.parse() else { continue };
+                let Some(at) = procedure.offset.to_rva(&map) else { continue };
+                self.functions.insert(at.0, procedure.name.to_string().into_owned());
             }
             let program = info.line_program()?;
             let mut lines = program.lines();

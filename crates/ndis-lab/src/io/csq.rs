@@ -202,10 +202,9 @@ fn insert(csq: Guest<Csq>, irp: Guest<Irp>, context: Guest<u8>) -> NtStatus {
 /// Breaks the tie between a request and the caller's context for it.
 fn forget(irp: Guest<Irp>) {
     let kept = remembered(irp).read();
-    if let Some(kept) = kept.non_null() {
-        if kept.get(Csq::TYPE) == IO_TYPE_CSQ_IRP_CONTEXT {
-            kept.cast::<CsqIrpContext>().set(CsqIrpContext::IRP, Guest::NULL);
-        }
+    let is_context = |kept: &Guest<Csq>| kept.get(Csq::TYPE) == IO_TYPE_CSQ_IRP_CONTEXT;
+    if let Some(context) = kept.non_null().filter(is_context) {
+        context.cast::<CsqIrpContext>().set(CsqIrpContext::IRP, Guest::NULL);
     }
     remembered(irp).write(Guest::NULL);
 }

@@ -37,8 +37,6 @@ pub(crate) struct NdisDevice {
     pub(crate) table: Vec<Handler<Dispatch>>,
     pub(crate) reserved: Block,
     pub(crate) link: Option<String>,
-    /// What DeviceExtension held when the device was made.
-    pub(crate) extension: u64,
 }
 
 impl Device {
@@ -67,6 +65,12 @@ impl Device {
     /// The device object.
     pub(crate) fn object(&self) -> Guest<DeviceObject> {
         self.object.guest()
+    }
+
+    /// Whether DeviceExtension points to where it did.
+    pub(crate) fn is_whole(&self) -> bool {
+        let data = self.object().byte_add(DeviceObject::SIZE as u64).cast();
+        self.object().get(DeviceObject::DEVICE_EXTENSION) == data
     }
 
     /// The dispatch routine for a major function.
@@ -246,7 +250,7 @@ pub extern "win64" fn IoCreateSymbolicLink(
     if call.allocation_fails() {
         return NtStatus::INSUFFICIENT_RESOURCES;
     }
-    let driver = call.frame().driver;
+    let driver = Call::frame().driver;
     add_link(&call, driver, &rtl::text(link), &rtl::text(device))
 }
 

@@ -116,14 +116,12 @@ pub(crate) fn cancel(machine: &Arc<Machine>, device: &Device, irp: Guest<Irp>) -
 pub extern "win64" fn IoCancelIrp(irp: Guest<Irp>) -> u8 {
     let call = Call::enter("IoCancelIrp", Irql::DISPATCH, irp.address());
     let request = lock(&call.machine.io).irps.get(&irp.address()).cloned();
-    match request {
-        Some(request) => u8::from(request::cancel(&call.machine, &request)),
-        None => {
-            let message = "what is cancelled is not a request, or no longer";
-            call.violate(Rule::IrpCompletedTwice, message, &[format!("IRP {irp:?}")]);
-            0
-        }
+    if let Some(request) = request {
+        return u8::from(request::cancel(&call.machine, &request));
     }
+    let message = "what is cancelled is not a request, or no longer";
+    call.violate(Rule::IrpCompletedTwice, message, &[format!("IRP {irp:?}")]);
+    0
 }
 
 /// Acquires the cancel spin lock.

@@ -279,6 +279,7 @@ pub(crate) fn take_back(
             let object = format!("NET_BUFFER_LIST {list:?}");
             machine.violate(Rule::ChainAltered, 0, message, vec![object]);
         }
+        machine.bury(home);
         // The record stays: whoever uses the list again is told what it was.
         protocol::hold(machine, list, Holder::Lab);
     }

@@ -92,7 +92,8 @@ pub(crate) fn advance(
     }
     let mut offset = buffer.get(NetBuffer::DATA_OFFSET) + delta;
     let mut breach = None;
-    while free_mdl {
+    let mut freeing = free_mdl;
+    while freeing {
         let first = buffer.get(NetBuffer::MDL_CHAIN);
         let Some(mdl) = first.non_null().filter(|mdl| offset >= mdl.get(Mdl::BYTE_COUNT)) else {
             break;
@@ -111,7 +112,8 @@ pub(crate) fn advance(
             _ => {
                 let message = "the MDL of a retreat is freed by another way than it was allocated";
                 breach = Some((Rule::RetreatAdvance, message.to_owned()));
-                break;
+                freeing = false;
+                continue;
             }
         }
         buffer.set(NetBuffer::MDL_CHAIN, next);

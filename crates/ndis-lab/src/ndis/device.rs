@@ -60,7 +60,6 @@ pub extern "win64" fn NdisRegisterDeviceEx(
         table,
         reserved: Block::zeroed(attributes.get(A::EXTENSION_SIZE) as usize),
         link: link.clone(),
-        extension: 0,
     };
     let made =
         Device::new(name.clone(), driver.id, driver.object(), FILE_DEVICE_NETWORK, 0, Some(ndis));
@@ -127,6 +126,9 @@ pub extern "win64" fn NdisDeregisterDeviceEx(handle: Handle) {
         call.violate(Rule::Device, "the handle is not that of a registered device", &[]);
         return;
     };
+    if !found.is_whole() {
+        call.violate(Rule::Device, "DeviceExtension of an NDIS device was changed", &[]);
+    }
     device::remove(&call.machine, found.object());
     if let Some(link) = found.ndis.as_ref().and_then(|ndis| ndis.link.as_deref()) {
         device::remove_link(&call.machine, link);

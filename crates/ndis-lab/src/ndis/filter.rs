@@ -149,7 +149,7 @@ impl FilterDriver {
             return;
         };
         machine.call_driver(self.frame("DriverUnload"), Irql::PASSIVE, object.address(), || {
-            unload(object)
+            unload(object);
         });
         if read(&self.registration).is_some() {
             let message = "DriverUnload did not call NdisFDeregisterFilterDriver".to_owned();

@@ -21,6 +21,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What changes about a module.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a mode")]
 pub(crate) struct Inner {
     pub(crate) state: ModuleState,
     /// The context that FilterAttach set.

@@ -25,10 +25,10 @@ exports![
 /// What a freed list or buffer is filled with.
 const FREED: u8 = 0xFD;
 
-/// Where a list's buffer, its MDL and its data lie in the list's block.
+/// Where a list's buffer and its MDL lie in the list's block, and where its data begin.
 const BUFFER_AT: u64 = NetBufferList::SIZE as u64;
 const MDL_AT: u64 = BUFFER_AT + NetBuffer::SIZE as u64;
-const DATA_AT: u64 = MDL_AT + Mdl::SIZE as u64;
+const HEAD: usize = NetBufferList::SIZE + NetBuffer::SIZE + Mdl::SIZE;
 
 /// An MDL chain with the extent of the data in it.
 #[derive(Clone, Copy)]
@@ -151,7 +151,7 @@ pub(crate) fn allocate_list(
     let Some(record) = ledger.pools.get_mut(&pool) else { return Guest::NULL };
     let wanted = usize::from(size) + usize::from(backfill);
     let context_room = wanted.max(record.context_size.into());
-    let block_size = DATA_AT as usize + record.data_size as usize;
+    let block_size = HEAD + record.data_size as usize;
     let mut storage = record.spare.pop().unwrap_or_else(|| {
         call.took_memory();
         Storage { block: Block::zeroed(block_size), context: None }
@@ -160,7 +160,7 @@ pub(crate) fn allocate_list(
     record.outstanding += 1;
     let (owner, paired, data_size) = (record.owner, record.allocate_net_buffer, record.data_size);
     let list = storage.block.guest::<NetBufferList>();
-    list.fill(0, DATA_AT as usize);
+    list.fill(0, HEAD);
     list.set(NetBufferList::POOL_HANDLE, pool);
     initialize_context(list, &storage, context_room, (size, backfill));
     let mut buffer = Guest::NULL;
@@ -268,7 +268,7 @@ fn free_breach(record: &NblRecord, expected: impl Fn(Made) -> bool) -> Option<(R
         Holder::Lab => Some((rule, "a list of another driver is freed".to_owned())),
         Holder::Driver if !expected(record.made) => match record.made {
             Made::Plain => Some((rule, "a plain list is freed as a derived one".to_owned())),
-            made => Some((Rule::Derived, format!("a list made as {made:?} is freed otherwise"))),
+            Made::Clone(_) => Some((Rule::Derived, "a clone is freed as a plain list".to_owned())),
         },
         Holder::Driver => None,
     }
@@ -307,7 +307,7 @@ fn release_list(ledger: &mut Ledger, list: Guest<NetBufferList>) {
     record.parent = Guest::NULL;
     let pool = record.pool;
     let Some(storage) = ledger.nbl_storage.remove(&address) else { return };
-    list.fill(FREED, DATA_AT as usize);
+    list.fill(FREED, HEAD);
     if let Some(pool) = ledger.pools.get_mut(&pool) {
         pool.outstanding -= 1;
         pool.spare.push(storage);

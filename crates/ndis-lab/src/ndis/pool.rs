@@ -24,7 +24,7 @@ exports![
 
 /// Whose an object is that the driver makes with an NDIS handle: a module's, or its own.
 pub(crate) fn owner_of(call: &Call, handle: Handle) -> Owner {
-    let frame = call.frame();
+    let frame = Call::frame();
     if let Some(module) = call.machine.module(handle) {
         return Owner { driver: module.driver.id, module: handle };
     }
@@ -154,7 +154,7 @@ fn free(call: &Call, pool: Handle, kind: Kind) {
     };
     let mut objects = Vec::new();
     if found.is_some_and(|(_, left)| left > 0) {
-        let in_use: Vec<_> = ledger.from_pool(pool);
+        let in_use: Vec<_> = ledger.in_use_from(pool);
         for &item in &in_use {
             // The pool takes what is left with it: one breach, reported once.
             ledger.disown(item);

@@ -141,6 +141,7 @@ pub(crate) fn take_back(machine: &Machine, module: &Module, lists: &[Guest<NetBu
             let message = format!("a send to a {state} module completed with {status}");
             machine.violate(Rule::PausedSend, 0, message, object());
         }
+        machine.bury(home);
         // The record stays: whoever uses the list again is told what it was.
         hold(machine, list, Holder::Lab);
     }

@@ -2,7 +2,6 @@
 #![expect(non_snake_case, reason = "exports bear their kernel names")]
 
 use crate::abi::Handle;
-use crate::abi::handlers::Handler;
 use crate::abi::io::DriverObject;
 use crate::abi::ndis::{
     FilterAttributes, FilterDriverCharacteristics, FilterPartialCharacteristics, object,
@@ -10,7 +9,7 @@ use crate::abi::ndis::{
 use crate::call::Call;
 use crate::checks::{header, state};
 use crate::exports::exports;
-use crate::guest::{Guest, Plain};
+use crate::guest::Guest;
 use crate::irql::Irql;
 use crate::module_state::ModuleState;
 use crate::ndis::filter::{DataHandlers, Handlers, Registration};
@@ -146,7 +145,7 @@ fn check_handlers(call: &Call, handlers: &Handlers) -> bool {
 /// Deregisters a filter driver; detaches what is still attached.
 pub extern "win64" fn NdisFDeregisterFilterDriver(handle: Handle) {
     let call = Call::enter("NdisFDeregisterFilterDriver", Irql::PASSIVE, handle.0);
-    let frame = call.frame();
+    let frame = Call::frame();
     let driver = read(&call.machine.drivers)
         .values()
         .find(|driver| read(&driver.registration).is_some_and(|r| r.handle == handle))
@@ -177,7 +176,7 @@ pub extern "win64" fn NdisFSetAttributes(
     if attributes.get(FilterAttributes::FLAGS) != 0 {
         call.violate(Rule::Attributes, "the attributes' Flags are not zero", &[]);
     }
-    if call.frame().callback != "FilterAttach" {
+    if Call::frame().callback != "FilterAttach" {
         call.violate(Rule::Attributes, "attributes are set outside FilterAttach", &[]);
         return NtStatus::FAILURE;
     }
@@ -285,7 +284,3 @@ pub extern "win64" fn NdisGetVersion() -> u32 {
     let (major, minor) = call.machine.options.ndis_version;
     u32::from(major) << 16 | u32::from(minor)
 }
-
-/// A handler that must be code if it is there.
-const fn _is_plain<T: Plain>() {}
-const _: () = _is_plain::<Handler<crate::abi::handlers::Send>>();

@@ -1,6 +1,9 @@
 //! Everything that Framecast promises, told as short stories.
 
+mod attributes;
+mod events;
 mod faults;
+mod image;
 mod inject;
 mod lifecycle;
 mod pass_through;

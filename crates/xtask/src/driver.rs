@@ -1,10 +1,15 @@
 //! Builds the driver.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result};
 
 use crate::{
+    image,
     kit::{Kit, TARGET},
     progress,
     workspace::Workspace,
@@ -31,21 +36,34 @@ pub fn build(workspace: &Workspace) -> Result<Image> {
     command.args(["--release", "--package", "framecast"]);
     progress::shown("Building the driver", &mut command)?;
 
+    let release = output(workspace).join("release");
     let folder = workspace.target().join("driver/x64");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let release = output(workspace).join("release");
-    let copy = |from: PathBuf, name: &str| {
-        let to = folder.join(name);
-        fs::copy(&from, &to)
-            .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-        anyhow::Ok(to)
-    };
+    // The linker writes the map where it links; cargo does not carry it along.
+    let map = read(&release.join("deps/framecast.map"))?;
+    let mut driver = read(&release.join("framecast.dll"))?;
+    let mut symbols = read(&release.join("framecast.pdb"))?;
+    if !cfg!(windows) {
+        image::settle(&mut driver, &mut symbols)?;
+    }
     Ok(Image {
-        driver: copy(release.join("framecast.dll"), "framecast.sys")?,
-        symbols: copy(release.join("framecast.pdb"), "framecast.pdb")?,
-        // The linker writes the map where it links; cargo does not carry it along.
-        map: copy(release.join("deps/framecast.map"), "framecast.map")?,
+        driver: write(folder.join("framecast.sys"), &driver)?,
+        symbols: write(folder.join("framecast.pdb"), &symbols)?,
+        map: write(folder.join("framecast.map"), &map)?,
     })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Replaces a file as a whole, so that who reads it meanwhile sees the old or the new one.
+fn write(path: PathBuf, bytes: &[u8]) -> Result<PathBuf> {
+    let new = path.with_extension("new");
+    fs::write(&new, bytes)
+        .and_then(|()| fs::rename(&new, &path))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
 }
 
 /// Checks that the driver compiles.

@@ -5,10 +5,12 @@
 //! - [`setup`]: the tools a build needs, found or installed
 //! - [`kit`]: cargo set up to build drivers off Windows
 //! - [`vendor`]: the dependencies as files, wdk-build edited to run off Windows
+//! - [`image`]: a linked image made independent of where it was linked
 //! - [`driver`], [`mod@test`], [`lint`], [`demo`]: the commands
 
 pub mod demo;
 pub mod driver;
+pub mod image;
 pub mod kit;
 pub mod lint;
 pub mod progress;

@@ -1,0 +1,118 @@
+//! Makes a linked image independent of where it was linked.
+//!
+//! The linker names an image and its symbols after a hash of the symbols, and those hold the paths
+//! of every object. Here the image is named after its own bytes, and its symbols with it.
+
+use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
+
+/// Entries of the debug directory, and what they are called in it.
+const DEBUG_ENTRY: usize = 28;
+const CODE_VIEW: u32 = 2;
+const SIGNATURE: &[u8] = b"RSDS";
+const IDENTIFIER: usize = 16;
+
+/// Where the fields are that the linker fills from its hash.
+struct Fields {
+    times: Vec<usize>,
+    identifier: usize,
+    checksum: usize,
+}
+
+/// Names `image` and its `symbols` after the bytes of `image`.
+///
+/// # Errors
+///
+/// When they are no PE image with a reference to symbols, and those symbols.
+pub fn settle(image: &mut [u8], symbols: &mut [u8]) -> Result<()> {
+    let fields = fields(image).context("the linked image is not as expected")?;
+    let old = bytes(image, fields.identifier, IDENTIFIER)?.to_vec();
+    let places: Vec<_> = symbols
+        .windows(IDENTIFIER)
+        .enumerate()
+        .filter_map(|(place, window)| (window == old).then_some(place))
+        .collect();
+    ensure!(places.len() == 1, "the symbols name the image {} times, not once", places.len());
+
+    for &time in &fields.times {
+        put(image, time, &[0; 4])?;
+    }
+    put(image, fields.identifier, &[0; IDENTIFIER])?;
+    put(image, fields.checksum, &[0; 4])?;
+    let name = Sha256::digest(&*image);
+    for &time in &fields.times {
+        put(image, time, bytes(&name, 0, 4)?)?;
+    }
+    put(image, fields.identifier, bytes(&name, 0, IDENTIFIER)?)?;
+    put(symbols, places[0], bytes(&name, 0, IDENTIFIER)?)?;
+    let checksum = checksum(image)?;
+    put(image, fields.checksum, &checksum.to_le_bytes())
+}
+
+fn fields(image: &[u8]) -> Result<Fields> {
+    ensure!(bytes(image, 0, 2)? == b"MZ", "no MZ at its start");
+    let header = word(image, 0x3c)?;
+    ensure!(bytes(image, header, 4)? == b"PE\0\0", "no PE header");
+    let optional = header + 24;
+    ensure!(bytes(image, optional, 2)? == [0x0b, 0x02], "not a 64-bit image");
+    let sections = optional + usize::from(half(image, header + 20)?);
+    let count = usize::from(half(image, header + 6)?);
+
+    // The debug directory is the seventh.
+    let (address, size) = (word(image, optional + 160)?, word(image, optional + 164)?);
+    let directory = offset(image, sections, count, address)?;
+    let mut times = vec![header + 8];
+    let mut identifier = None;
+    for entry in (directory..directory + size).step_by(DEBUG_ENTRY) {
+        times.push(entry + 4);
+        if word(image, entry + 12)? == CODE_VIEW as usize {
+            let data = word(image, entry + 24)?;
+            ensure!(bytes(image, data, 4)? == SIGNATURE, "its symbols are of an unknown kind");
+            identifier = Some(data + SIGNATURE.len());
+        }
+    }
+    let identifier = identifier.context("it has no symbols")?;
+    Ok(Fields { times, identifier, checksum: optional + 64 })
+}
+
+/// The place in the file of what is at `address` once loaded.
+fn offset(image: &[u8], sections: usize, count: usize, address: usize) -> Result<usize> {
+    for number in 0..count {
+        let section = sections + number * 40;
+        let (size, start) = (word(image, section + 16)?, word(image, section + 12)?);
+        if (start..start + size).contains(&address) {
+            return Ok(word(image, section + 20)? + address - start);
+        }
+    }
+    anyhow::bail!("no section holds its debug directory")
+}
+
+/// The sum that the loader checks: of 16-bit words with the carry added in, and the length.
+fn checksum(image: &[u8]) -> Result<u32> {
+    let mut sum = 0u32;
+    for pair in image.chunks(2) {
+        let high = pair.get(1).copied().unwrap_or_default();
+        sum += u32::from(u16::from_le_bytes([pair[0], high]));
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    Ok(sum + u32::try_from(image.len()).context("the image is too long")?)
+}
+
+fn bytes(data: &[u8], at: usize, length: usize) -> Result<&[u8]> {
+    data.get(at..at + length).with_context(|| format!("it ends before {at:#x}"))
+}
+
+fn half(data: &[u8], at: usize) -> Result<u16> {
+    Ok(u16::from_le_bytes(bytes(data, at, 2)?.try_into()?))
+}
+
+fn word(data: &[u8], at: usize) -> Result<usize> {
+    Ok(usize::try_from(u32::from_le_bytes(bytes(data, at, 4)?.try_into()?))?)
+}
+
+fn put(data: &mut [u8], at: usize, new: &[u8]) -> Result<()> {
+    data.get_mut(at..at + new.len())
+        .with_context(|| format!("it ends before {at:#x}"))?
+        .copy_from_slice(new);
+    Ok(())
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::adapter_config::AdapterConfig;
 use crate::file::File;
-use crate::io::request;
+use crate::io::{device, request};
 use crate::machine::Machine;
 use crate::ndis::filter::FilterDriver;
 use crate::ndis::lifecycle;
@@ -46,7 +46,8 @@ impl Driver {
     }
 
     /// Opens a device by its name, `\Device\…`, or by a symbolic link, `\\.\…`, `\??\…` or
-    /// `\DosDevices\…`: sends IRP_MJ_CREATE.
+    /// `\DosDevices\…`: sends IRP_MJ_CREATE. What follows the name of a device, from a backslash
+    /// on, is the name of the file.
     ///
     /// # Errors
     ///
@@ -62,6 +63,14 @@ impl Driver {
     /// As [`Driver::open`].
     pub fn open_32_bit(&self, name: &str) -> Result<File, NtStatus> {
         request::open(&self.machine, name, true)
+    }
+
+    /// Who may open a device, in the security descriptor definition language, as the driver
+    /// registered it with NDIS. The lab itself opens devices to everyone.
+    #[must_use]
+    pub fn device_security(&self, name: &str) -> Option<String> {
+        let (device, _) = device::find(&self.machine, name)?;
+        device.ndis.as_ref()?.security.clone()
     }
 
     /// Calls DriverUnload, at PASSIVE_LEVEL, and looks for what the driver left behind.

@@ -37,6 +37,8 @@ pub(crate) struct NdisDevice {
     pub(crate) table: Vec<Handler<Dispatch>>,
     pub(crate) reserved: Block,
     pub(crate) link: Option<String>,
+    /// Who may open it, in the security descriptor definition language.
+    pub(crate) security: Option<String>,
 }
 
 impl Device {
@@ -95,8 +97,15 @@ pub(crate) fn canonical(name: &str) -> String {
     upper
 }
 
-/// The device of a name or of a symbolic link.
-pub(crate) fn find(machine: &Machine, name: &str) -> Option<Arc<Device>> {
+/// The device of a name or of a symbolic link, and what the name says behind it: a file on the
+/// device, which is the driver's to know.
+pub(crate) fn find<'n>(machine: &Machine, name: &'n str) -> Option<(Arc<Device>, &'n str)> {
+    let ends = name.rmatch_indices('\\').map(|(at, _)| at);
+    let parts = [name.len()].into_iter().chain(ends).map(|at| name.split_at(at));
+    parts.into_iter().find_map(|(name, file)| Some((find_exactly(machine, name)?, file)))
+}
+
+fn find_exactly(machine: &Machine, name: &str) -> Option<Arc<Device>> {
     let io = lock(&machine.io);
     let name = canonical(name);
     let target = io.links.get(&name).map_or(name, |target| canonical(target));

@@ -9,6 +9,7 @@ use crate::abi::io::{
     DriverObject, FileObject, IO_TYPE_FILE, IO_TYPE_IRP, Irp, SL_PENDING_RETURNED, StackLocation,
     major,
 };
+use crate::abi::kernel::UnicodeString;
 use crate::counters::count;
 use crate::file::{ControlResult, File};
 use crate::guest::{Block, Guest};
@@ -17,6 +18,7 @@ use crate::io::irp;
 use crate::irql::Irql;
 use crate::machine::Machine;
 use crate::processor::Frame;
+use crate::rtl::Text;
 use crate::rule::Rule;
 use crate::status::NtStatus;
 use crate::sync::lock;
@@ -29,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct FileState {
     device: Arc<Device>,
     object: Block,
+    /// What the file object's name points to.
+    _name: Text,
     is_32_bit: bool,
     progress: Mutex<Progress>,
 }
@@ -135,13 +139,15 @@ pub(crate) fn fill_dispatch_table(driver: Guest<DriverObject>) {
 
 /// Opens a device.
 pub(crate) fn open(machine: &Arc<Machine>, name: &str, is_32_bit: bool) -> Result<File, NtStatus> {
-    let device = device::find(machine, name).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
+    let (device, behind) = device::find(machine, name).ok_or(NtStatus::OBJECT_NAME_NOT_FOUND)?;
     let object = Block::guarded(FileObject::SIZE);
     let guest = object.guest::<FileObject>();
     guest.set(FileObject::TYPE, IO_TYPE_FILE);
     guest.set(FileObject::SIZE_FIELD, 216);
     guest.set(FileObject::DEVICE_OBJECT, device.object());
-    let file = FileState { device, object, is_32_bit, progress: Mutex::default() };
+    let name = Text::new(behind);
+    guest.field(FileObject::FILE_NAME).cast().copy_from(name.string().cast(), UnicodeString::SIZE);
+    let file = FileState { device, object, _name: name, is_32_bit, progress: Mutex::default() };
     let file = Arc::new(file);
     let request = begin(machine, &file, major::CREATE, 0, &[], 0);
     let status = request.wait().map_or(NtStatus::TIMEOUT, |result| result.status);

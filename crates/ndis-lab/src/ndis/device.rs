@@ -60,6 +60,7 @@ pub extern "win64" fn NdisRegisterDeviceEx(
         table,
         reserved: Block::zeroed(attributes.get(A::EXTENSION_SIZE) as usize),
         link: link.clone(),
+        security: attributes.get(A::DEFAULT_SDDL).non_null().map(rtl::text),
     };
     let made =
         Device::new(name.clone(), driver.id, driver.object(), FILE_DEVICE_NETWORK, 0, Some(ndis));

@@ -100,7 +100,7 @@ pub(crate) fn canonical(name: &str) -> String {
 /// The device of a name or of a symbolic link, and what the name says behind it: a file on the
 /// device, which is the driver's to know.
 pub(crate) fn find<'n>(machine: &Machine, name: &'n str) -> Option<(Arc<Device>, &'n str)> {
-    let ends = name.rmatch_indices('\\').map(|(at, _)| at);
+    let ends = name.rmatch_indices('\\').map(|(at, _)| at).filter(|&at| at > 0);
     let parts = [name.len()].into_iter().chain(ends).map(|at| name.split_at(at));
     parts.into_iter().find_map(|(name, file)| Some((find_exactly(machine, name)?, file)))
 }

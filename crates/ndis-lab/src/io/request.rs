@@ -146,7 +146,8 @@ pub(crate) fn open(machine: &Arc<Machine>, name: &str, is_32_bit: bool) -> Resul
     guest.set(FileObject::SIZE_FIELD, 216);
     guest.set(FileObject::DEVICE_OBJECT, device.object());
     let name = Text::new(behind);
-    guest.field(FileObject::FILE_NAME).cast().copy_from(name.string().cast(), UnicodeString::SIZE);
+    let name_field = guest.field(FileObject::FILE_NAME).cast::<u8>();
+    name_field.copy_from(name.string().cast(), UnicodeString::SIZE);
     let file = FileState { device, object, _name: name, is_32_bit, progress: Mutex::default() };
     let file = Arc::new(file);
     let request = begin(machine, &file, major::CREATE, 0, &[], 0);

@@ -15,6 +15,7 @@ pub use crate::ndis::context::*;
 pub use crate::ndis::data::*;
 pub use crate::ndis::derived::*;
 pub use crate::ndis::device::*;
+pub use crate::ndis::later::*;
 pub use crate::ndis::memory::*;
 pub use crate::ndis::nbl::*;
 pub use crate::ndis::oid::*;
@@ -62,6 +63,7 @@ const ALL: &[&[Export]] = &[
     crate::ndis::data::EXPORTS,
     crate::ndis::derived::EXPORTS,
     crate::ndis::device::EXPORTS,
+    crate::ndis::later::EXPORTS,
     crate::ndis::memory::EXPORTS,
     crate::ndis::nbl::EXPORTS,
     crate::ndis::oid::EXPORTS,

@@ -208,15 +208,16 @@ pub extern "win64" fn KeResetEvent(event: Guest<Event>) -> i32 {
     signal(event).swap(0, Ordering::AcqRel)
 }
 
-/// A relative or absolute time as the kernel has it, as a span from now; `None` is for ever.
-pub(crate) fn span(time: Guest<i64>) -> Option<Duration> {
-    let value = time.non_null()?.read();
-    let ticks = if value <= 0 {
-        value.unsigned_abs()
-    } else {
-        value.unsigned_abs() - now().min(value.unsigned_abs())
-    };
-    Some(Duration::from_nanos(ticks.saturating_mul(100)))
+/// A relative (negative) or absolute time as the kernel has it, as a span from now.
+pub(crate) fn span_of(time: i64) -> Duration {
+    let amount = time.unsigned_abs();
+    let ticks = if time <= 0 { amount } else { amount.saturating_sub(now()) };
+    Duration::from_nanos(ticks.saturating_mul(100))
+}
+
+/// The span that a timeout asks for; `None` is for ever.
+fn span(time: Guest<i64>) -> Option<Duration> {
+    time.non_null().map(|time| span_of(time.read()))
 }
 
 /// Waits for an event.

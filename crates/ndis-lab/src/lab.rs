@@ -113,6 +113,7 @@ impl Lab {
     /// A driver made of functions in this process, entered at `entry`.
     #[must_use]
     pub fn driver(&self, entry: DriverEntry) -> Driver {
+        crate::fault::install();
         let filter = FilterDriver::new(&self.machine, entry, None);
         Driver::new(Arc::clone(&self.machine), filter)
     }

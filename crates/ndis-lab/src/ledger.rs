@@ -35,11 +35,8 @@ pub(crate) enum Kind {
     GenericObject,
     WorkItem,
     Timer,
-    RwLock,
-    Configuration,
     Device,
     SymbolicLink,
-    Thread,
 }
 
 impl fmt::Display for Kind {
@@ -55,11 +52,8 @@ impl fmt::Display for Kind {
             Self::GenericObject => "generic object",
             Self::WorkItem => "work item",
             Self::Timer => "timer",
-            Self::RwLock => "read-write lock",
-            Self::Configuration => "configuration handle",
             Self::Device => "device object",
             Self::SymbolicLink => "symbolic link",
-            Self::Thread => "system thread",
         })
     }
 }
@@ -245,6 +239,8 @@ pub(crate) struct Ledger {
     pub(crate) pools: HashMap<Handle, PoolRecord>,
     pub(crate) nbls: HashMap<u64, NblRecord>,
     pub(crate) nbl_storage: HashMap<u64, Storage>,
+    /// How many lists in use were derived from a list.
+    pub(crate) children: HashMap<u64, usize>,
     pub(crate) nbs: HashMap<u64, NbRecord>,
     pub(crate) nb_storage: HashMap<u64, Storage>,
     pub(crate) mdls: HashMap<u64, MdlRecord>,

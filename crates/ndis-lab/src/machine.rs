@@ -169,3 +169,9 @@ impl Machine {
         result
     }
 }
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.work.stop();
+    }
+}

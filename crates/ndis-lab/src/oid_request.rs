@@ -11,6 +11,8 @@ pub struct OidQuery {
     pub kind: OidKind,
     /// The information buffer: what is set, or room for what is asked.
     pub buffer: Vec<u8>,
+    /// `RequestId`, by which it can be cancelled.
+    pub id: u64,
 }
 
 /// What an OID request does.
@@ -43,12 +45,12 @@ impl OidQuery {
     /// Asks for information of up to a length.
     #[must_use]
     pub fn query(oid: u32, length: usize) -> Self {
-        Self { oid, kind: OidKind::Query, buffer: vec![0; length] }
+        Self { oid, kind: OidKind::Query, buffer: vec![0; length], id: 0 }
     }
 
     /// Sets information.
     #[must_use]
     pub fn set(oid: u32, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { oid, kind: OidKind::Set, buffer: bytes.into() }
+        Self { oid, kind: OidKind::Set, buffer: bytes.into(), id: 0 }
     }
 }

@@ -242,6 +242,12 @@ impl Stack {
         oid::request(&self.machine, &self.module, query)
     }
 
+    /// The protocol cancels its OID requests with an identifier, from another thread:
+    /// FilterCancelOidRequest.
+    pub fn cancel_oid(&self, id: u64) {
+        oid::cancel(&self.machine, &self.module, id);
+    }
+
     /// What the adapter answers to OID requests from now on: the status, whether later on
     /// another thread, and for queries the bytes.
     pub fn answer_oids(&self, status: NtStatus, later: bool, bytes: impl Into<Vec<u8>>) {

@@ -163,6 +163,15 @@ layout! {
         STATUS_BUFFER: Guest<u8> = 48,
         STATUS_BUFFER_SIZE: u32 = 56,
     }
+    /// `NDIS_TIMER_CHARACTERISTICS`
+    TimerCharacteristics(24, 8) {
+        HEADER_TYPE: u8 = 0,
+        HEADER_REVISION: u8 = 1,
+        HEADER_SIZE: u16 = 2,
+        ALLOCATION_TAG: u32 = 4,
+        TIMER_FUNCTION: Handler<h::TimerFunction> = 8,
+        FUNCTION_CONTEXT: Guest<u8> = 16,
+    }
     /// `NDIS_DEVICE_OBJECT_ATTRIBUTES`
     DeviceObjectAttributes(56, 8) {
         HEADER_TYPE: u8 = 0,
@@ -211,6 +220,8 @@ pub mod object {
     pub const FILTER_ATTRIBUTES: u8 = 0x8D;
     /// An OID request.
     pub const OID_REQUEST: u8 = 0x96;
+    /// What a timer is made with.
+    pub const TIMER_CHARACTERISTICS: u8 = 0x97;
     /// A status indication.
     pub const STATUS_INDICATION: u8 = 0x98;
     /// Parameters of FilterAttach.

@@ -8,6 +8,7 @@ pub(crate) mod derived;
 pub(crate) mod device;
 pub(crate) mod filter;
 pub(crate) mod lab_list;
+pub(crate) mod later;
 pub(crate) mod lifecycle;
 pub(crate) mod memory;
 pub(crate) mod module;

@@ -10,6 +10,7 @@ use crate::irql::Irql;
 use crate::module_state::ModuleState;
 use crate::ndis::adapter::LowerEdge;
 use crate::ndis::filter::{DataHandlers, FilterDriver};
+use crate::ndis::oid::Requests;
 use crate::ndis::protocol::UpperEdge;
 use crate::processor::Frame;
 use crate::restart_attributes::GeneralAttributes;
@@ -56,6 +57,7 @@ pub(crate) struct Module {
     pub(crate) lower: Mutex<LowerEdge>,
     pub(crate) upper: Mutex<UpperEdge>,
     pub(crate) batches: AtomicU64,
+    pub(crate) requests: Requests,
 }
 
 impl Module {
@@ -87,6 +89,7 @@ impl Module {
             lower: Mutex::default(),
             upper: Mutex::default(),
             batches: AtomicU64::new(0),
+            requests: Requests::default(),
         }
     }
 

@@ -182,6 +182,9 @@ pub(crate) fn allocate_list(
         contexts: Vec::new(),
         site: call.site,
     };
+    if !parent.is_null() {
+        *ledger.children.entry(parent.address()).or_default() += 1;
+    }
     ledger.nbls.insert(list.address(), record);
     ledger.nbl_storage.insert(list.address(), storage);
     list
@@ -289,9 +292,7 @@ fn leftover_breaches(ledger: &Ledger, list: Guest<NetBufferList>) -> Vec<(Rule, 
         let message = "a list is freed with context that was added to it";
         breaches.push((Rule::WrongFree, message.to_owned()));
     }
-    let has_children =
-        ledger.nbls.values().any(|other| other.parent == list && other.holder != Holder::Free);
-    if has_children {
+    if ledger.children.contains_key(&list.address()) {
         let message = "a list is freed before one that was derived from it";
         breaches.push((Rule::Derived, message.to_owned()));
     }
@@ -304,8 +305,14 @@ fn release_list(ledger: &mut Ledger, list: Guest<NetBufferList>) {
     record.holder = Holder::Free;
     record.journey = None;
     record.contexts.clear();
-    record.parent = Guest::NULL;
+    let parent = std::mem::take(&mut record.parent).address();
     let pool = record.pool;
+    if let Some(children) = ledger.children.get_mut(&parent) {
+        *children -= 1;
+        if *children == 0 {
+            ledger.children.remove(&parent);
+        }
+    }
     let Some(storage) = ledger.nbl_storage.remove(&address) else { return };
     list.fill(FREED, HEAD);
     if let Some(pool) = ledger.pools.get_mut(&pool) {

@@ -32,11 +32,43 @@ exports![
 #[derive(Debug)]
 struct Waiting {
     request: u64,
-    module: Handle,
     completed: Option<NtStatus>,
 }
 
-static WAITING: (Mutex<Vec<Waiting>>, Condvar) = (Mutex::new(Vec::new()), Condvar::new());
+/// The requests from above that a filter module has.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    waiting: Mutex<Vec<Waiting>>,
+    changed: Condvar,
+}
+
+impl Requests {
+    /// Whether a request is one from above.
+    fn has(&self, request: Guest<OidRequest>) -> bool {
+        lock(&self.waiting).iter().any(|entry| entry.request == request.address())
+    }
+
+    /// The status that a request was completed with.
+    fn completed(&self, request: u64) -> Option<NtStatus> {
+        let waiting = lock(&self.waiting);
+        waiting.iter().find(|entry| entry.request == request)?.completed
+    }
+
+    /// Waits, as long as NDIS would, for a request to be completed.
+    fn wait(&self, request: u64) -> Option<NtStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut waiting = lock(&self.waiting);
+        loop {
+            let entry = waiting.iter().find(|entry| entry.request == request)?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if entry.completed.is_some() || left.is_zero() {
+                return entry.completed;
+            }
+            waiting =
+                self.changed.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
 
 /// Makes a request from above and waits for it.
 pub(crate) fn request(machine: &Arc<Machine>, module: &Arc<Module>, query: &OidQuery) -> OidResult {
@@ -56,6 +88,7 @@ pub(crate) fn request(machine: &Arc<Machine>, module: &Arc<Module>, query: &OidQ
     let length = u32::try_from(query.buffer.len()).unwrap_or(u32::MAX);
     guest.set(R::REQUEST_TYPE, kind);
     guest.set(R::OID, query.oid);
+    guest.set(R::REQUEST_ID, Guest::NULL.byte_add(query.id));
     guest.set(R::BUFFER, buffer.guest());
     guest.set(R::BUFFER_LENGTH, length);
     let handler = read(&module.driver.registration).and_then(|r| r.handlers.oid_request);
@@ -84,36 +117,34 @@ fn through_filter(
     handler: crate::abi::handlers::Oid,
 ) -> NtStatus {
     let address = request.address();
-    lock(&WAITING.0).push(Waiting { request: address, module: module.handle, completed: None });
+    let requests = &module.requests;
+    lock(&requests.waiting).push(Waiting { request: address, completed: None });
     let context = module.context();
     let frame = module.frame("FilterOidRequest");
     let status = machine.call_driver(frame, Irql::PASSIVE, address, || handler(context, request));
-    let mut waiting = lock(&WAITING.0);
-    let completed = |waiting: &[Waiting]| {
-        waiting.iter().find(|entry| entry.request == address).and_then(|entry| entry.completed)
-    };
     let mut result = status;
     if status == NtStatus::PENDING {
-        let deadline = Instant::now() + PATIENCE;
-        while completed(&waiting).is_none() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            waiting =
-                WAITING.1.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        result = completed(&waiting).unwrap_or_else(|| {
+        result = requests.wait(address).unwrap_or_else(|| {
             let message = "a pending OID request was not completed".to_owned();
             machine.violate(Rule::OidCompletion, 0, message, Vec::new());
             NtStatus::FAILURE
         });
-    } else if completed(&waiting).is_some() {
+    } else if requests.completed(address).is_some() {
         let message = format!("FilterOidRequest returned {status} and completed it besides");
         machine.violate(Rule::OidCompletion, 0, message, Vec::new());
     }
-    waiting.retain(|entry| entry.request != address);
+    lock(&requests.waiting).retain(|entry| entry.request != address);
     result
+}
+
+/// Cancels the requests from above with an identifier.
+pub(crate) fn cancel(machine: &Arc<Machine>, module: &Arc<Module>, id: u64) {
+    let handler = read(&module.driver.registration).and_then(|r| r.handlers.cancel_oid);
+    let Some(handler) = handler else { return };
+    let context = module.context();
+    let (level, _) = module.data_level();
+    let frame = module.frame("FilterCancelOidRequest");
+    machine.call_driver(frame, level, id, || handler(context, Guest::NULL.byte_add(id)));
 }
 
 /// The adapter's answer, and whether it comes later.
@@ -143,7 +174,7 @@ pub extern "win64" fn NdisFOidRequest(filter: Handle, request: Guest<OidRequest>
     if !header::check(&call, request, object::OID_REQUEST, &sizes) {
         return NtStatus::INVALID_PARAMETER;
     }
-    if lock(&WAITING.0).iter().any(|entry| entry.request == request.address()) {
+    if module.requests.has(request) {
         let message = "a request from above is passed on itself, not as a clone";
         call.violate(Rule::OidClone, message, &[]);
     }
@@ -202,16 +233,13 @@ pub extern "win64" fn NdisFOidRequestComplete(
         let message = "a request completes before its clone is freed";
         call.violate(Rule::OidClone, message, &[]);
     }
-    let mut waiting = lock(&WAITING.0);
-    let entry = waiting
-        .iter_mut()
-        .find(|entry| entry.request == request.address() && entry.module == module.handle);
-    let message = match entry {
+    let mut waiting = lock(&module.requests.waiting);
+    let message = match waiting.iter_mut().find(|entry| entry.request == request.address()) {
         None => Some("what is completed is no request from above"),
         Some(entry) => entry.completed.replace(status).map(|_| "a request is completed twice"),
     };
     drop(waiting);
-    WAITING.1.notify_all();
+    module.requests.changed.notify_all();
     if let Some(message) = message {
         call.violate(Rule::OidCompletion, message, &[format!("OID request {request:?}")]);
     }

@@ -27,6 +27,9 @@ pub(crate) type OnComplete = Box<dyn Fn(Handle, Guest<NetBufferList>, u32) + Sen
 pub(crate) type OnReceive = Box<dyn Fn(Handle, Guest<NetBufferList>, u32, u32, u32) + Send + Sync>;
 /// A change of state: module handle.
 pub(crate) type OnState = Box<dyn Fn(Handle) -> NtStatus + Send + Sync>;
+/// A restart: module handle, parameters.
+pub(crate) type OnRestart =
+    Box<dyn Fn(Handle, Guest<FilterRestartParameters>) -> NtStatus + Send + Sync>;
 /// An OID request: module handle, request.
 pub(crate) type OnOid = Box<dyn Fn(Handle, Guest<OidRequest>) -> NtStatus + Send + Sync>;
 /// A dispatch routine.
@@ -42,8 +45,7 @@ pub(crate) struct Fake {
     pub(crate) on_unload: Option<Box<dyn Fn(Handle) + Send + Sync>>,
     pub(crate) keeps_registration: bool,
     pub(crate) on_attach: Option<OnState>,
-    pub(crate) on_restart:
-        Option<Box<dyn Fn(Handle, Guest<FilterRestartParameters>) -> NtStatus + Send + Sync>>,
+    pub(crate) on_restart: Option<OnRestart>,
     pub(crate) on_pause: Option<OnState>,
     pub(crate) on_detach: Option<Box<dyn Fn(Handle) + Send + Sync>>,
     pub(crate) on_send: Option<OnSend>,
@@ -128,7 +130,7 @@ impl Fake {
 }
 
 impl World {
-    /// Does something in the driver, at PASSIVE_LEVEL, with the module's handle.
+    /// Does something in the driver, at `PASSIVE_LEVEL`, with the module's handle.
     pub(crate) fn in_driver<R: Send + 'static>(
         &self,
         errand: impl FnOnce(Handle) -> R + Send + 'static,
@@ -176,7 +178,7 @@ pub(crate) fn expect_broken(lab: &Lab, rules: &[Rule]) {
     assert_eq!(found, rules, "\n{}", told.join("\n"));
 }
 
-/// A UNICODE_STRING and its units, which live as long as the process.
+/// A `UNICODE_STRING` and its units, which live as long as the process.
 pub(crate) fn unicode(text: &str) -> Guest<UnicodeString> {
     let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let block = keep(units.len());

@@ -1,0 +1,211 @@
+//! What runs later: work items and timers; and events to wait for it.
+#![expect(non_snake_case, reason = "exports bear their kernel names")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::abi::Handle;
+use crate::abi::handlers::{Handler, NdisWorkItem, TimerFunction};
+use crate::abi::kernel::Event;
+use crate::abi::ndis::{TimerCharacteristics, object};
+use crate::call::Call;
+use crate::checks::header;
+use crate::exports::exports;
+use crate::guest::{Block, Guest};
+use crate::irql::Irql;
+use crate::ke;
+use crate::ledger::{Kind, ObjectRecord};
+use crate::ndis::memory::free_object;
+use crate::ndis::pool::owner_of;
+use crate::rule::Rule;
+use crate::sync::lock;
+
+exports![
+    NdisAllocateIoWorkItem,
+    NdisQueueIoWorkItem,
+    NdisFreeIoWorkItem,
+    NdisAllocateTimerObject,
+    NdisSetTimerObject,
+    NdisCancelTimerObject,
+    NdisFreeTimerObject,
+    NdisInitializeEvent,
+    NdisSetEvent,
+    NdisResetEvent,
+    NdisWaitEvent,
+    NdisMSleep,
+];
+
+/// Makes an object of a kind with some memory; null when there is none.
+fn make(call: &Call, owner: Handle, kind: Kind, size: usize) -> Guest<u8> {
+    if call.allocation_fails() {
+        return Guest::NULL;
+    }
+    call.took_memory();
+    let block = Block::zeroed(size);
+    let address = block.guest::<u8>();
+    let record =
+        ObjectRecord { kind, owner: owner_of(call, owner), site: call.site, block: Some(block) };
+    lock(&call.machine.ledger).objects.insert(address.address(), record);
+    address
+}
+
+/// Whether an object is one of a kind; C38 if not.
+fn check_object(call: &Call, address: u64, kind: Kind) -> bool {
+    let known =
+        lock(&call.machine.ledger).objects.get(&address).is_some_and(|record| record.kind == kind);
+    if !known {
+        call.violate(Rule::Header, format!("{address:#x} is not a {kind}"), &[]);
+    }
+    known
+}
+
+/// Makes a work item.
+pub extern "win64" fn NdisAllocateIoWorkItem(handle: Handle) -> Handle {
+    let call = Call::enter("NdisAllocateIoWorkItem", Irql::DISPATCH, handle.0);
+    Handle(make(&call, handle, Kind::WorkItem, 16).address())
+}
+
+/// Runs a routine soon, at PASSIVE_LEVEL on another thread.
+pub extern "win64" fn NdisQueueIoWorkItem(
+    item: Handle,
+    routine: Handler<NdisWorkItem>,
+    context: Guest<u8>,
+) {
+    let call = Call::enter("NdisQueueIoWorkItem", Irql::DISPATCH, item.0);
+    if !check_object(&call, item.0, Kind::WorkItem) {
+        return;
+    }
+    let Some(routine) = routine else { return };
+    let (machine, mut frame) = (Arc::clone(&call.machine), Call::frame());
+    frame.callback = "a work item";
+    frame.flagged = false;
+    call.machine.work.push(item.0, move || {
+        machine.call_driver(frame, Irql::PASSIVE, item.0, || routine(context, item));
+    });
+}
+
+/// Frees a work item that is not queued.
+pub extern "win64" fn NdisFreeIoWorkItem(item: Handle) {
+    let call = Call::enter("NdisFreeIoWorkItem", Irql::DISPATCH, item.0);
+    if call.machine.work.cancel(item.0) {
+        call.violate(Rule::WrongFree, "a work item is freed while it is queued", &[]);
+    }
+    free_object(&call, item.0, Kind::WorkItem);
+}
+
+/// Makes a timer.
+pub extern "win64" fn NdisAllocateTimerObject(
+    handle: Handle,
+    characteristics: Guest<TimerCharacteristics>,
+    timer: Guest<Handle>,
+) -> crate::status::NtStatus {
+    type T = TimerCharacteristics;
+    let call = Call::enter("NdisAllocateTimerObject", Irql::DISPATCH, handle.0);
+    let kind = object::TIMER_CHARACTERISTICS;
+    if !header::check(&call, characteristics, kind, &[(1, 24)]) {
+        return crate::status::NtStatus::INVALID_PARAMETER;
+    }
+    let made = make(&call, handle, Kind::Timer, T::SIZE);
+    timer.write(Handle(made.address()));
+    if made.is_null() {
+        return crate::status::NtStatus::RESOURCES;
+    }
+    made.copy_from(characteristics.cast(), T::SIZE);
+    crate::status::NtStatus::SUCCESS
+}
+
+/// Sets a timer; says whether it was set before.
+pub extern "win64" fn NdisSetTimerObject(
+    timer: Handle,
+    due: i64,
+    period: u32,
+    context: Guest<u8>,
+) -> u8 {
+    type T = TimerCharacteristics;
+    let call = Call::enter("NdisSetTimerObject", Irql::DISPATCH, timer.0);
+    if !check_object(&call, timer.0, Kind::Timer) {
+        return 0;
+    }
+    let was_set = call.machine.work.cancel(timer.0);
+    let characteristics = Guest::<T>::NULL.byte_add(timer.0);
+    let Some(routine) = characteristics.get(T::TIMER_FUNCTION) else { return 0 };
+    let context = context.non_null().unwrap_or_else(|| characteristics.get(T::FUNCTION_CONTEXT));
+    let (machine, mut frame) = (Arc::clone(&call.machine), Call::frame());
+    frame.callback = "a timer";
+    frame.flagged = false;
+    let shot = Shot { machine, frame, timer, routine, context, period };
+    let delay = ke::span_of(due);
+    call.machine.work.push_after(timer.0, delay, move || shot.fire());
+    u8::from(was_set)
+}
+
+/// What a timer does when it is due.
+struct Shot {
+    machine: Arc<crate::machine::Machine>,
+    frame: crate::processor::Frame,
+    timer: Handle,
+    routine: TimerFunction,
+    context: Guest<u8>,
+    period: u32,
+}
+
+impl Shot {
+    fn fire(self) {
+        let Self { routine, context, .. } = self;
+        let machine = Arc::clone(&self.machine);
+        if self.period > 0 {
+            let delay = Duration::from_millis(self.period.into());
+            let (key, queue) = (self.timer.0, machine.work.clone());
+            let again = Self { machine: Arc::clone(&machine), ..self };
+            queue.push_after(key, delay, move || again.fire());
+        }
+        machine.call_driver(self.frame, Irql::DISPATCH, self.timer.0, || {
+            routine(Guest::NULL, context, Guest::NULL, Guest::NULL);
+        });
+    }
+}
+
+/// Takes a timer back; says whether it was set.
+pub extern "win64" fn NdisCancelTimerObject(timer: Handle) -> u8 {
+    let call = Call::enter("NdisCancelTimerObject", Irql::DISPATCH, timer.0);
+    u8::from(check_object(&call, timer.0, Kind::Timer) && call.machine.work.cancel(timer.0))
+}
+
+/// Frees a timer that is not set.
+pub extern "win64" fn NdisFreeTimerObject(timer: Handle) {
+    let call = Call::enter("NdisFreeTimerObject", Irql::DISPATCH, timer.0);
+    if call.machine.work.cancel(timer.0) {
+        call.violate(Rule::WrongFree, "a timer is freed while it is set", &[]);
+    }
+    free_object(&call, timer.0, Kind::Timer);
+}
+
+/// Makes an event that is not signalled.
+pub extern "win64" fn NdisInitializeEvent(event: Guest<Event>) {
+    ke::KeInitializeEvent(event, 0, 0);
+}
+
+/// Signals an event.
+pub extern "win64" fn NdisSetEvent(event: Guest<Event>) {
+    ke::KeSetEvent(event, 0, 0);
+}
+
+/// Clears an event.
+pub extern "win64" fn NdisResetEvent(event: Guest<Event>) {
+    ke::KeClearEvent(event);
+}
+
+/// Waits for an event, for ever if the time is 0; says whether it came.
+pub extern "win64" fn NdisWaitEvent(event: Guest<Event>, milliseconds: u32) -> u8 {
+    let _call = Call::enter("NdisWaitEvent", Irql::PASSIVE, event.address());
+    let time = Block::zeroed(8);
+    time.guest::<i64>().write(i64::from(milliseconds) * -10_000);
+    let timeout = if milliseconds == 0 { Guest::NULL } else { time.guest() };
+    u8::from(ke::KeWaitForSingleObject(event, 0, 0, 0, timeout) == crate::status::NtStatus::SUCCESS)
+}
+
+/// Sleeps.
+pub extern "win64" fn NdisMSleep(microseconds: u32) {
+    let _call = Call::enter("NdisMSleep", Irql::PASSIVE, microseconds.into());
+    std::thread::sleep(Duration::from_micros(microseconds.into()));
+}

@@ -1,6 +1,7 @@
 //! Everything that Framecast promises, told as short stories.
 
 mod attributes;
+mod control;
 mod events;
 mod faults;
 mod image;

@@ -1,6 +1,6 @@
 //! `cargo xtask`: set-up, build, demo, test and lint on any host.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -29,14 +29,7 @@ enum Command {
     /// Check formatting, lints, documentation and where unsafe code is
     Lint,
     /// Show the driver at work in the lab
-    Demo {
-        /// The capture whose frames are sent
-        #[arg(long, value_name = "FILE")]
-        pcap: PathBuf,
-        /// The folder that receives what came out
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-    },
+    Demo(demo::Arguments),
     /// Run any cargo command on the driver, as `build` and `lint` do
     Driver {
         /// The cargo command and its arguments
@@ -50,7 +43,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(demo::exit_status(&error))
         }
     }
 }
@@ -66,7 +59,7 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Test { arguments } => test::run(&workspace, &arguments),
         Command::Lint => lint::run(&workspace),
-        Command::Demo { pcap, out } => demo::run(&workspace, &pcap, &out),
+        Command::Demo(arguments) => demo::run(&workspace, &arguments),
         Command::Driver { arguments } => driver::cargo(&workspace, &arguments),
     }
 }

@@ -80,7 +80,7 @@ impl Driver {
     pub fn unload(&self) -> Verdict {
         lifecycle::stop(&self.machine, &self.filter);
         self.filter.unload(&self.machine);
-        self.machine.work.settle();
+        self.machine.settle();
         Verdict { violations: lock(&self.machine.violations).clone() }
     }
 
@@ -88,7 +88,7 @@ impl Driver {
     /// deregisters.
     pub fn unload_attached(&self) -> Verdict {
         self.filter.unload(&self.machine);
-        self.machine.work.settle();
+        self.machine.settle();
         Verdict { violations: lock(&self.machine.violations).clone() }
     }
 }

@@ -287,7 +287,7 @@ pub extern "win64" fn KeInsertQueueDpc(dpc: Guest<Dpc>, first: Guest<u8>, second
     let (machine, mut frame) = (call.machine.clone(), Call::frame());
     frame.callback = "a deferred procedure";
     frame.flagged = false;
-    call.machine.work.push(dpc.address(), move || {
+    call.machine.procedures.push(dpc.address(), move || {
         let routine = dpc.get(Dpc::DEFERRED_ROUTINE);
         let context = dpc.get(Dpc::DEFERRED_CONTEXT);
         dpc.field(Dpc::DPC_DATA).atomic().store(0, Ordering::Release);
@@ -302,7 +302,7 @@ pub extern "win64" fn KeInsertQueueDpc(dpc: Guest<Dpc>, first: Guest<u8>, second
 /// Waits until queued procedures have run.
 pub extern "win64" fn KeFlushQueuedDpcs() {
     let call = Call::enter("KeFlushQueuedDpcs", Irql::PASSIVE, 0);
-    call.machine.work.settle();
+    call.machine.procedures.settle();
 }
 
 /// 100-nanosecond units since 1601.

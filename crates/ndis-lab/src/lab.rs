@@ -179,6 +179,6 @@ impl Lab {
     /// Waits until nothing runs on the lab's own threads: deferred completions, procedures and
     /// work items are done. Timers that are not due are not waited for.
     pub fn settle(&self) {
-        self.machine.work.settle();
+        self.machine.settle();
     }
 }

@@ -47,7 +47,10 @@ pub(crate) struct Machine {
     pub(crate) drivers: RwLock<HashMap<u32, Arc<FilterDriver>>>,
     pub(crate) modules: RwLock<HashMap<Handle, Arc<Module>>>,
     pub(crate) io: Mutex<IoState>,
+    /// What runs later at PASSIVE_LEVEL.
     pub(crate) work: WorkQueue,
+    /// What runs later at DISPATCH_LEVEL.
+    pub(crate) procedures: WorkQueue,
     pub(crate) printed: Mutex<Vec<String>>,
     graveyard: Mutex<VecDeque<LabList>>,
     next_handle: AtomicU64,
@@ -76,6 +79,7 @@ impl Machine {
             modules: RwLock::default(),
             io: Mutex::default(),
             work: WorkQueue::default(),
+            procedures: WorkQueue::default(),
             printed: Mutex::default(),
             graveyard: Mutex::default(),
             next_handle: AtomicU64::new(1),
@@ -93,6 +97,15 @@ impl Machine {
     /// The number of a further driver.
     pub(crate) fn new_driver(&self) -> u32 {
         self.next_driver.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Waits until nothing is left to run later but timers that are not due.
+    pub(crate) fn settle(&self) {
+        // Work may queue procedures and procedures work; each is waited for twice.
+        for _ in 0..2 {
+            self.work.settle();
+            self.procedures.settle();
+        }
     }
 
     /// Keeps a list of the lab for a while after it came home, so that a driver that still uses it
@@ -173,5 +186,6 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         self.work.stop();
+        self.procedures.stop();
     }
 }

@@ -161,8 +161,8 @@ impl Stack {
         std::mem::take(&mut lock(&self.module.upper).received)
     }
 
-    /// Whether frames are kept for [`Stack::wire`] and [`Stack::received_above`]; benchmarks
-    /// switch it off, and the ends then only count.
+    /// Whether frames and completions are kept for [`Stack::wire`], [`Stack::received_above`],
+    /// [`Stack::completions_above`] and [`Stack::returns_below`]; benchmarks switch it off.
     pub fn set_capture(&self, capture: bool) {
         lock(&self.module.lower).capture = capture;
         lock(&self.module.upper).capture = capture;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use crate::sync::lock;
@@ -22,7 +22,7 @@ struct Entry {
 struct State {
     entries: VecDeque<Entry>,
     running: bool,
-    started: bool,
+    worker: Option<ThreadId>,
     stopped: bool,
 }
 
@@ -58,10 +58,9 @@ impl WorkQueue {
     fn insert(&self, entry: Entry) {
         let mut state = lock(&self.shared.0);
         state.entries.push_back(entry);
-        if !state.started {
-            state.started = true;
+        if state.worker.is_none() {
             let shared = Arc::clone(&self.shared);
-            thread::spawn(move || run(&shared));
+            state.worker = Some(thread::spawn(move || run(&shared)).thread().id());
         }
         self.shared.1.notify_all();
     }
@@ -75,9 +74,18 @@ impl WorkQueue {
         before != state.entries.len()
     }
 
-    /// Waits until nothing is running and only timers wait.
+    /// Waits until nothing is running and only timers wait. The queue's own thread, which would
+    /// wait for itself, runs what waits instead.
     pub(crate) fn settle(&self) {
         let mut state = lock(&self.shared.0);
+        if state.worker == Some(thread::current().id()) {
+            while let Some(entry) = take_due(&mut state) {
+                drop(state);
+                (entry.job)();
+                state = lock(&self.shared.0);
+            }
+            return;
+        }
         while state.running || state.entries.iter().any(|entry| !entry.timer) {
             state = self.shared.1.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -90,12 +98,17 @@ impl WorkQueue {
     }
 }
 
+/// The first job that is due.
+fn take_due(state: &mut State) -> Option<Entry> {
+    let now = Instant::now();
+    let index = state.entries.iter().position(|entry| entry.due <= now)?;
+    state.entries.remove(index)
+}
+
 fn run((state, changed): &(Mutex<State>, Condvar)) {
     let mut guard = lock(state);
     loop {
-        let now = Instant::now();
-        if let Some(index) = guard.entries.iter().position(|entry| entry.due <= now) {
-            let Some(entry) = guard.entries.remove(index) else { continue };
+        if let Some(entry) = take_due(&mut guard) {
             guard.running = true;
             drop(guard);
             (entry.job)();
@@ -103,7 +116,7 @@ fn run((state, changed): &(Mutex<State>, Condvar)) {
             guard.running = false;
             changed.notify_all();
         } else if let Some(next) = guard.entries.iter().map(|entry| entry.due).min() {
-            let wait = next.saturating_duration_since(now);
+            let wait = next.saturating_duration_since(Instant::now());
             guard = changed.wait_timeout(guard, wait).unwrap_or_else(PoisonError::into_inner).0;
         } else if guard.stopped {
             return;

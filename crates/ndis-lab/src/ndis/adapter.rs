@@ -84,7 +84,7 @@ pub(crate) fn transmit(machine: &Arc<Machine>, module: &Arc<Module>, arrival: &A
         Policy::Held => lock(&module.lower).held.extend(transmissions),
         Policy::Deferred => {
             let (machine, module) = (Arc::clone(machine), Arc::clone(module));
-            let queue = machine.work.clone();
+            let queue = machine.procedures.clone();
             queue.push(module.handle.0, move || {
                 at_dispatch(|flag| complete(&machine, &module, transmissions, flag));
             });
@@ -272,7 +272,9 @@ pub(crate) fn take_back(
         let mut lower = lock(&module.lower);
         let Some(index) = lower.out.iter().position(|out| out.list == list) else { continue };
         let home = lower.out.swap_remove(index);
-        lower.returns.push(Completion { list: home.number, status });
+        if lower.capture {
+            lower.returns.push(Completion { list: home.number, status });
+        }
         drop(lower);
         if !home.is_intact() {
             let message = "a received frame came back altered".to_owned();

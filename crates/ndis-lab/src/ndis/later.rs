@@ -126,7 +126,7 @@ pub extern "win64" fn NdisSetTimerObject(
     if !check_object(&call, timer.0, Kind::Timer) {
         return 0;
     }
-    let was_set = call.machine.work.cancel(timer.0);
+    let was_set = call.machine.procedures.cancel(timer.0);
     let characteristics = Guest::<T>::NULL.byte_add(timer.0);
     let Some(routine) = characteristics.get(T::TIMER_FUNCTION) else { return 0 };
     let context = context.non_null().unwrap_or_else(|| characteristics.get(T::FUNCTION_CONTEXT));
@@ -135,7 +135,7 @@ pub extern "win64" fn NdisSetTimerObject(
     frame.flagged = false;
     let shot = Shot { machine, frame, timer, routine, context, period };
     let delay = ke::span_of(due);
-    call.machine.work.push_after(timer.0, delay, move || shot.fire());
+    call.machine.procedures.push_after(timer.0, delay, move || shot.fire());
     u8::from(was_set)
 }
 
@@ -155,7 +155,7 @@ impl Shot {
         let machine = Arc::clone(&self.machine);
         if self.period > 0 {
             let delay = Duration::from_millis(self.period.into());
-            let (key, queue) = (self.timer.0, machine.work.clone());
+            let (key, queue) = (self.timer.0, machine.procedures.clone());
             let again = Self { machine: Arc::clone(&machine), ..self };
             queue.push_after(key, delay, move || again.fire());
         }
@@ -168,13 +168,13 @@ impl Shot {
 /// Takes a timer back; says whether it was set.
 pub extern "win64" fn NdisCancelTimerObject(timer: Handle) -> u8 {
     let call = Call::enter("NdisCancelTimerObject", Irql::DISPATCH, timer.0);
-    u8::from(check_object(&call, timer.0, Kind::Timer) && call.machine.work.cancel(timer.0))
+    u8::from(check_object(&call, timer.0, Kind::Timer) && call.machine.procedures.cancel(timer.0))
 }
 
 /// Frees a timer that is not set.
 pub extern "win64" fn NdisFreeTimerObject(timer: Handle) {
     let call = Call::enter("NdisFreeTimerObject", Irql::DISPATCH, timer.0);
-    if call.machine.work.cancel(timer.0) {
+    if call.machine.procedures.cancel(timer.0) {
         call.violate(Rule::WrongFree, "a timer is freed while it is set", &[]);
     }
     free_object(&call, timer.0, Kind::Timer);

@@ -244,7 +244,7 @@ pub(crate) fn detach(machine: &Arc<Machine>, module: &Arc<Module>) {
     if module.state() != ModuleState::Paused {
         return;
     }
-    machine.work.settle();
+    machine.settle();
     let detach = read(&module.driver.registration).and_then(|r| r.handlers.detach);
     let context = module.context();
     if let Some(detach) = detach {

@@ -185,7 +185,7 @@ pub extern "win64" fn NdisFOidRequest(filter: Handle, request: Guest<OidRequest>
         return status;
     }
     let machine = Arc::clone(&call.machine);
-    call.machine.work.push(request.address(), move || {
+    call.machine.procedures.push(request.address(), move || {
         adapter::at_dispatch(|_| complete_to_filter(&machine, &module, request, status));
     });
     NtStatus::PENDING

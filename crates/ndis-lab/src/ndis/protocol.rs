@@ -127,7 +127,9 @@ pub(crate) fn take_back(machine: &Machine, module: &Module, lists: &[Guest<NetBu
         let mut upper = lock(&module.upper);
         let Some(index) = upper.out.iter().position(|out| out.list == list) else { continue };
         let home = upper.out.swap_remove(index);
-        upper.completions.push(Completion { list: home.number, status });
+        if upper.capture {
+            upper.completions.push(Completion { list: home.number, status });
+        }
         drop(upper);
         let object = || vec![format!("NET_BUFFER_LIST {list:?}")];
         if !home.is_intact() {
@@ -218,7 +220,7 @@ pub(crate) fn receive(
         Policy::Deferred => {
             drop(upper);
             let (machine, module) = (Arc::clone(machine), Arc::clone(module));
-            let queue = machine.work.clone();
+            let queue = machine.procedures.clone();
             queue.push(module.handle.0, move || {
                 adapter::at_dispatch(|flag| {
                     receive::return_to_filter(&machine, &module, &lists, flag);

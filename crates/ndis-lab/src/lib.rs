@@ -107,7 +107,7 @@ pub use image::{Import, LoadError, imports};
 pub use irql::Irql;
 pub use lab::{Lab, LabBuilder};
 pub use module_state::ModuleState;
-pub use oid_request::{OidKind, OidQuery, OidResult};
+pub use oid_request::{OidAnswer, OidKind, OidQuery, OidResult};
 pub use restart_attributes::{GeneralAttributes, RestartAttributes};
 pub use rule::Rule;
 pub use stack::Stack;

@@ -11,7 +11,7 @@ use crate::machine::Machine;
 use crate::module_state::ModuleState;
 use crate::ndis::module::Module;
 use crate::ndis::{adapter, lifecycle, oid, pnp, protocol};
-use crate::oid_request::{OidQuery, OidResult};
+use crate::oid_request::{OidAnswer, OidQuery, OidResult};
 use crate::restart_attributes::{GeneralAttributes, RestartAttributes};
 use crate::status::NtStatus;
 use crate::sync::lock;
@@ -251,8 +251,29 @@ impl Stack {
     /// What the adapter answers to OID requests from now on: the status, whether later on
     /// another thread, and for queries the bytes.
     pub fn answer_oids(&self, status: NtStatus, later: bool, bytes: impl Into<Vec<u8>>) {
-        let mut lower = lock(&self.module.lower);
-        lower.oid_answer = (status, later, bytes.into());
+        let policy = if later { Policy::Deferred } else { Policy::Inline };
+        self.answer_oids_as(OidAnswer {
+            status,
+            policy,
+            bytes: bytes.into(),
+            ..Default::default()
+        });
+    }
+
+    /// What the adapter answers to OID requests from now on, in full.
+    pub fn answer_oids_as(&self, answer: OidAnswer) {
+        lock(&self.module.lower).oid_answer = answer;
+    }
+
+    /// How many OID requests the adapter holds, under an answer that is [`Policy::Held`].
+    #[must_use]
+    pub fn held_oids(&self) -> usize {
+        lock(&self.module.lower).oids_held.len()
+    }
+
+    /// The adapter completes the OID requests that it holds, as it was to answer them.
+    pub fn release_oids(&self) {
+        oid::release(&self.machine, &self.module);
     }
 
     /// The object identifiers that reached the adapter, in order.

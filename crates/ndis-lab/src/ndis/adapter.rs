@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::abi::Handle;
 use crate::abi::nbl::{FLAG_DISPATCH_LEVEL, NetBuffer, NetBufferList, RECEIVE_RESOURCES};
+use crate::abi::ndis::OidRequest;
 use crate::checks::list::check_lent;
 use crate::edge::{Order, Policy};
 use crate::frame::{Completion, Frame, NblSpec};
@@ -14,6 +15,7 @@ use crate::machine::Machine;
 use crate::ndis::lab_list::LabList;
 use crate::ndis::module::Module;
 use crate::ndis::{chain, context, data, protocol, receive, send};
+use crate::oid_request::OidAnswer;
 use crate::rule::Rule;
 use crate::status::NtStatus;
 use crate::sync::lock;
@@ -33,7 +35,9 @@ pub(crate) struct LowerEdge {
     pub(crate) out: Vec<LabList>,
     pub(crate) returns: Vec<Completion>,
     pub(crate) indicated: u64,
-    pub(crate) oid_answer: (NtStatus, bool, Vec<u8>),
+    pub(crate) oid_answer: OidAnswer,
+    /// OID requests that it has not answered.
+    pub(crate) oids_held: Vec<(Guest<OidRequest>, NtStatus)>,
     pub(crate) oids: Vec<u32>,
 }
 
@@ -49,7 +53,8 @@ impl Default for LowerEdge {
             out: Vec::new(),
             returns: Vec::new(),
             indicated: 0,
-            oid_answer: (NtStatus::SUCCESS, false, Vec::new()),
+            oid_answer: OidAnswer::default(),
+            oids_held: Vec::new(),
             oids: Vec::new(),
         }
     }

@@ -8,6 +8,7 @@ use crate::abi::Handle;
 use crate::abi::ndis::{OidRequest, object};
 use crate::call::Call;
 use crate::checks::{header, state};
+use crate::edge::Policy;
 use crate::exports::exports;
 use crate::guest::{Block, Guest};
 use crate::irql::Irql;
@@ -15,7 +16,7 @@ use crate::ledger::{CloneRecord, Holder};
 use crate::machine::Machine;
 use crate::ndis::module::{Module, PATIENCE};
 use crate::ndis::{adapter, pool};
-use crate::oid_request::{OidKind, OidQuery, OidResult};
+use crate::oid_request::{OidAnswer, OidKind, OidQuery, OidResult};
 use crate::rule::Rule;
 use crate::status::NtStatus;
 use crate::sync::{lock, read};
@@ -73,7 +74,8 @@ impl Requests {
 /// Makes a request from above and waits for it.
 pub(crate) fn request(machine: &Arc<Machine>, module: &Arc<Module>, query: &OidQuery) -> OidResult {
     type R = OidRequest;
-    let buffer = Block::guarded(query.buffer.len());
+    let input = query.buffer.len();
+    let buffer = Block::guarded(input.max(query.output));
     buffer.guest::<u8>().write_bytes(&query.buffer);
     let block = Block::guarded(R::SIZE);
     let guest = block.guest::<R>();
@@ -84,29 +86,42 @@ pub(crate) fn request(machine: &Arc<Machine>, module: &Arc<Module>, query: &OidQ
         OidKind::Query => 0,
         OidKind::Set => 1,
         OidKind::QueryStatistics => 2,
+        OidKind::Method => 12,
     };
-    let length = u32::try_from(query.buffer.len()).unwrap_or(u32::MAX);
+    let is_method = query.kind == OidKind::Method;
+    let length = u32::try_from(input).unwrap_or(u32::MAX);
+    let room = if is_method { u32::try_from(query.output).unwrap_or(u32::MAX) } else { length };
     guest.set(R::REQUEST_TYPE, kind);
     guest.set(R::OID, query.oid);
     guest.set(R::REQUEST_ID, Guest::NULL.byte_add(query.id));
     guest.set(R::BUFFER, buffer.guest());
     guest.set(R::BUFFER_LENGTH, length);
+    if is_method {
+        guest.set(R::METHOD_OUTPUT_LENGTH, room);
+    }
     let handler = read(&module.driver.registration).and_then(|r| r.handlers.oid_request);
     let status = match handler {
-        None => answer(module, guest).0,
+        None => answer(module, guest).status,
         Some(handler) => through_filter(machine, module, guest, handler),
     };
-    let bytes = guest.get(R::BYTES_DONE);
-    if bytes > length {
-        let message = format!("a request with room for {length} bytes reports {bytes}");
+    let (done, needed) = if is_method {
+        (R::METHOD_BYTES_WRITTEN, R::METHOD_BYTES_NEEDED)
+    } else {
+        (R::BYTES_DONE, R::BYTES_NEEDED)
+    };
+    let bytes = guest.get(done);
+    if bytes > room {
+        let message = format!("a request with room for {room} bytes reports {bytes}");
         machine.violate(Rule::OidCompletion, 0, message, Vec::new());
     }
-    let kept = if query.kind == OidKind::Set { length } else { bytes.min(length) };
+    let kept = if query.kind == OidKind::Set { length } else { bytes.min(room) };
     OidResult {
         status,
         buffer: buffer.guest::<u8>().read_bytes(kept as usize),
         bytes,
-        needed: guest.get(R::BYTES_NEEDED),
+        read: if is_method { guest.get(R::METHOD_BYTES_READ) } else { 0 },
+        needed: guest.get(needed),
+        revision: guest.get(R::SUPPORTED_REVISION),
     }
 }
 
@@ -147,22 +162,39 @@ pub(crate) fn cancel(machine: &Arc<Machine>, module: &Arc<Module>, id: u64) {
     machine.call_driver(frame, level, id, || handler(context, Guest::NULL.byte_add(id)));
 }
 
-/// The adapter's answer, and whether it comes later.
-fn answer(module: &Module, request: Guest<OidRequest>) -> (NtStatus, bool) {
+/// The adapter's answer, written into the request.
+fn answer(module: &Module, request: Guest<OidRequest>) -> OidAnswer {
+    type R = OidRequest;
     let mut lower = lock(&module.lower);
-    lower.oids.push(request.get(OidRequest::OID));
-    let (status, later, bytes) = lower.oid_answer.clone();
+    lower.oids.push(request.get(R::OID));
+    let answer = lower.oid_answer.clone();
     drop(lower);
-    let room = request.get(OidRequest::BUFFER_LENGTH) as usize;
-    let is_set = request.get(OidRequest::REQUEST_TYPE) == 1;
-    if is_set && status.is_success() {
-        request.set(OidRequest::BYTES_DONE, u32::try_from(room).unwrap_or(u32::MAX));
-    } else if !is_set && status.is_success() {
-        let given = &bytes[..bytes.len().min(room)];
-        request.get(OidRequest::BUFFER).write_bytes(given);
-        request.set(OidRequest::BYTES_DONE, u32::try_from(given.len()).unwrap_or(u32::MAX));
+    let length = request.get(R::BUFFER_LENGTH);
+    let write = |room: u32| {
+        let given = &answer.bytes[..answer.bytes.len().min(room as usize)];
+        request.get(R::BUFFER).write_bytes(given);
+        u32::try_from(given.len()).unwrap_or(u32::MAX)
+    };
+    let succeeds = answer.status.is_success();
+    match request.get(R::REQUEST_TYPE) {
+        12 => {
+            request.set(R::METHOD_BYTES_NEEDED, answer.needed);
+            if succeeds {
+                request.set(R::METHOD_BYTES_READ, length);
+                let written = write(request.get(R::METHOD_OUTPUT_LENGTH));
+                request.set(R::METHOD_BYTES_WRITTEN, written);
+            }
+        }
+        kind => {
+            request.set(R::BYTES_NEEDED, answer.needed);
+            if succeeds {
+                let done = if kind == 1 { length } else { write(length) };
+                request.set(R::BYTES_DONE, done);
+            }
+        }
     }
-    (status, later)
+    request.set(R::SUPPORTED_REVISION, answer.revision);
+    answer
 }
 
 /// Makes a request of the drivers below: the filter's own, or a clone of one from above.
@@ -179,16 +211,31 @@ pub extern "win64" fn NdisFOidRequest(filter: Handle, request: Guest<OidRequest>
         call.violate(Rule::OidClone, message, &[]);
     }
     hold_clone(&call, request, Holder::Ndis);
-    let (status, later) = answer(&module, request);
-    if !later {
-        hold_clone(&call, request, Holder::Driver);
-        return status;
+    let OidAnswer { status, policy, .. } = answer(&module, request);
+    match policy {
+        Policy::Inline => {
+            hold_clone(&call, request, Holder::Driver);
+            return status;
+        }
+        Policy::Held => lock(&module.lower).oids_held.push((request, status)),
+        Policy::Deferred => {
+            let machine = Arc::clone(&call.machine);
+            call.machine.procedures.push(request.address(), move || {
+                adapter::at_dispatch(|_| complete_to_filter(&machine, &module, request, status));
+            });
+        }
     }
-    let machine = Arc::clone(&call.machine);
-    call.machine.procedures.push(request.address(), move || {
-        adapter::at_dispatch(|_| complete_to_filter(&machine, &module, request, status));
-    });
     NtStatus::PENDING
+}
+
+/// Completes the requests that the adapter holds.
+pub(crate) fn release(machine: &Arc<Machine>, module: &Arc<Module>) {
+    let held = std::mem::take(&mut lock(&module.lower).oids_held);
+    adapter::at_dispatch(|_| {
+        for (request, status) in held {
+            complete_to_filter(machine, module, request, status);
+        }
+    });
 }
 
 fn hold_clone(call: &Call, request: Guest<OidRequest>, holder: Holder) {
@@ -248,7 +295,17 @@ pub extern "win64" fn NdisFOidRequestComplete(
 /// Asks the drivers below to cancel requests with an identifier.
 pub extern "win64" fn NdisFCancelOidRequest(filter: Handle, id: Guest<u8>) {
     let call = Call::enter("NdisFCancelOidRequest", Irql::DISPATCH, id.address());
-    let _module = state::module(&call, filter);
+    let Some(module) = state::module(&call, filter) else { return };
+    let cancelled: Vec<_> = {
+        let mut lower = lock(&module.lower);
+        lower.oids_held.extract_if(.., |(held, _)| held.get(OidRequest::REQUEST_ID) == id).collect()
+    };
+    adapter::at_dispatch(|_| {
+        for (request, _) in cancelled {
+            let status = NtStatus::NDIS_REQUEST_ABORTED;
+            complete_to_filter(&call.machine, &module, request, status);
+        }
+    });
 }
 
 /// Clones a request, so that it can be passed on.

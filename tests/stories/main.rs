@@ -7,6 +7,7 @@ mod faults;
 mod image;
 mod inject;
 mod lifecycle;
+mod oid;
 mod pass_through;
 mod plan;
 mod state;

@@ -69,7 +69,6 @@ impl Call {
         processor::frame().unwrap_or(Frame {
             callback: "a thread of the lab",
             driver: 0,
-            module: crate::abi::Handle::NULL,
             flagged: false,
         })
     }

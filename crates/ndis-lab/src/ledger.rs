@@ -130,6 +130,8 @@ pub(crate) struct NblRecord {
     pub(crate) made: Made,
     pub(crate) parent: Guest<NetBufferList>,
     pub(crate) journey: Option<Journey>,
+    /// Whether the callback that brought it to the driver still runs.
+    pub(crate) in_call: bool,
     pub(crate) source: Handle,
     pub(crate) shape: Vec<Shape>,
     /// The buffer that came with it.

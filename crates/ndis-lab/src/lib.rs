@@ -49,6 +49,8 @@
 //! | FilterSetModuleOptions is called before every restart, not at attach | documented for restart |
 //! | NdisSetOptionalHandlers is accepted in FilterSetModuleOptions and while Restarting | pages disagree; lenient |
 //! | A send or an indication that is passed on is legal from Paused onwards; origination only while Running | pages disagree; lenient |
+//! | A module that is Pausing, before FilterPause has returned, or Restarting, before FilterRestart has, may still pass sends on and originate from other threads | assumed, lenient: nobody sees when the driver decides |
+//! | A list that a callback still brings to the driver when the pause completes does not hold it up | assumed, lenient |
 //! | A list from above that is still with the drivers below does not hold a pause up | assumed, lenient |
 //! | A request that is not queued may be completed after cleanup; close follows it | documented for queued ones only |
 //! | A callback that NDIS makes from within a driver's call runs at the caller's IRQL | assumed |

@@ -7,7 +7,6 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::abi::Handle;
 use crate::irql::{self, Irql};
 use crate::machine::Machine;
 
@@ -18,8 +17,6 @@ pub(crate) struct Frame {
     pub(crate) callback: &'static str,
     /// The driver it belongs to.
     pub(crate) driver: u32,
-    /// The filter module it concerns, if one.
-    pub(crate) module: Handle,
     /// Whether its flags say if it runs at DISPATCH_LEVEL.
     pub(crate) flagged: bool,
 }

@@ -8,6 +8,7 @@ use crate::ledger::Holder;
 use crate::machine::Machine;
 use crate::module_state::ModuleState;
 use crate::ndis::module::Module;
+use crate::processor;
 use crate::restart_attributes::AttributeList;
 use crate::rule::Rule;
 use crate::sync::lock;
@@ -24,8 +25,13 @@ pub(crate) fn module(call: &Call, handle: Handle) -> Option<Arc<Module>> {
 
 /// C04: a module originates only while it runs.
 pub(crate) fn check_may_originate(call: &Call, module: &Module) {
-    let state = module.state();
-    if state != ModuleState::Running {
+    let inner = lock(&module.inner);
+    let (state, told) = (inner.state, inner.knows_it_is_paused());
+    drop(inner);
+    let early = state == ModuleState::Restarting
+        && processor::any_frame(|frame| frame.callback == "FilterRestart");
+    let never = matches!(state, ModuleState::Attaching | ModuleState::Detached);
+    if told || early || never {
         let message = format!("{} originates while the module is {state}", call.name);
         call.violate(Rule::IllegalState, message, &[]);
     }
@@ -44,7 +50,12 @@ pub(crate) fn check_attached(call: &Call, module: &Module) {
 /// others.
 pub(crate) fn check_nothing_outstanding(machine: &Machine, module: &Module, site: u64, what: &str) {
     let outstanding = lock(&machine.ledger).lists_of(module.handle, |record, journey| {
-        if journey.own { record.holder == Holder::Ndis } else { record.holder == Holder::Driver }
+        if journey.own {
+            record.holder == Holder::Ndis
+        } else {
+            // A lent list goes home by itself when the call that lent it returns.
+            record.holder == Holder::Driver && !record.in_call && !journey.resources
+        }
     });
     if outstanding.is_empty() {
         return;

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::abi::Handle;
 use crate::abi::io::{
     DriverObject, FileObject, IO_TYPE_FILE, IO_TYPE_IRP, Irp, SL_PENDING_RETURNED, StackLocation,
     major,
@@ -280,7 +279,7 @@ fn callback_name(function: u8) -> &'static str {
 
 /// A frame for a callback that concerns a device.
 pub(crate) fn frame(device: &Device, callback: &'static str) -> Frame {
-    Frame { callback, driver: device.driver, module: Handle::NULL, flagged: false }
+    Frame { callback, driver: device.driver, flagged: false }
 }
 
 fn dispatch(machine: &Arc<Machine>, request: &Arc<Request>, irp: Guest<Irp>) {

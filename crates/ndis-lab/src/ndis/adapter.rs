@@ -252,6 +252,7 @@ pub(crate) fn indicate<L: Into<NblSpec>>(
             first.address(),
             || handler(context, first, 0, count, flags | flag),
         );
+        protocol::end_call(machine, &lists);
     } else {
         receive::bypass(machine, module, &lists, flags | flag);
     }

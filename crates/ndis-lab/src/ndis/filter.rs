@@ -113,7 +113,7 @@ impl FilterDriver {
 
     /// A frame for a callback that concerns no module.
     pub(crate) fn frame(&self, callback: &'static str) -> Frame {
-        Frame { callback, driver: self.id, module: Handle::NULL, flagged: false }
+        Frame { callback, driver: self.id, flagged: false }
     }
 
     /// Calls DriverEntry.

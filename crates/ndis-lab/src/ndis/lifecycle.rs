@@ -42,14 +42,14 @@ pub(crate) fn attach(
             let message = "FilterAttach succeeded without calling NdisFSetAttributes".to_owned();
             machine.violate(Rule::Attributes, 0, message, Vec::new());
         }
-        lock(&module.inner).state = ModuleState::Paused;
+        lock(&module.inner).enter(ModuleState::Paused);
         return Ok(module);
     }
     if status == NtStatus::PENDING {
         let message = "FilterAttach returned PENDING".to_owned();
         machine.violate(Rule::Attributes, 0, message, Vec::new());
     }
-    lock(&module.inner).state = ModuleState::Detached;
+    lock(&module.inner).enter(ModuleState::Detached);
     leak::after_detach(machine, &module, "a failed FilterAttach");
     write(&machine.modules).remove(&handle);
     Err(status)
@@ -125,14 +125,14 @@ pub(crate) fn restart(
     let list = attributes.lay_out();
     {
         let mut inner = lock(&module.inner);
-        inner.state = ModuleState::Restarting;
+        inner.enter(ModuleState::Restarting);
         inner.told = attributes.told();
     }
     let status = call_restart(machine, module, &list);
     state::check_attributes(machine, &list, status.is_success());
     let mut inner = lock(&module.inner);
     inner.restart_pending = false;
-    inner.state = if status.is_success() { ModuleState::Running } else { ModuleState::Paused };
+    inner.enter(if status.is_success() { ModuleState::Running } else { ModuleState::Paused });
     inner.reported = list.general();
     drop(inner);
     if status.is_success() {
@@ -183,8 +183,9 @@ pub(crate) fn begin_pause(machine: &Arc<Machine>, module: &Arc<Module>) -> bool 
         if inner.state != ModuleState::Running {
             return false;
         }
-        inner.state = ModuleState::Pausing;
+        inner.enter(ModuleState::Pausing);
         inner.pause_pending = true;
+        inner.pause_returned = false;
         inner.pause_completed = false;
     }
     let parameters = Block::guarded(P::SIZE);
@@ -199,6 +200,7 @@ pub(crate) fn begin_pause(machine: &Arc<Machine>, module: &Arc<Module>) -> bool 
         pause.map_or(NtStatus::SUCCESS, |pause| pause(context, guest))
     });
     if status == NtStatus::PENDING {
+        lock(&module.inner).pause_returned = true;
         return true;
     }
     if status != NtStatus::SUCCESS {
@@ -217,7 +219,7 @@ pub(crate) fn begin_pause(machine: &Arc<Machine>, module: &Arc<Module>) -> bool 
 fn paused(module: &Module) {
     let mut inner = lock(&module.inner);
     inner.pause_pending = false;
-    inner.state = ModuleState::Paused;
+    inner.enter(ModuleState::Paused);
 }
 
 /// Waits for a pending pause.
@@ -252,7 +254,7 @@ pub(crate) fn detach(machine: &Arc<Machine>, module: &Arc<Module>) {
             detach(context);
         });
     }
-    lock(&module.inner).state = ModuleState::Detached;
+    lock(&module.inner).enter(ModuleState::Detached);
     leak::after_detach(machine, module, "FilterDetach");
     write(&machine.modules).remove(&module.handle);
 }

@@ -25,6 +25,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a mode")]
 pub(crate) struct Inner {
     pub(crate) state: ModuleState,
+    /// How often it entered a state.
+    transitions: u64,
     /// The context that FilterAttach set.
     pub(crate) context: Option<Handle>,
     pub(crate) handlers: DataHandlers,
@@ -32,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) setting_options: bool,
     /// Whether FilterPause returned PENDING and was not completed.
     pub(crate) pause_pending: bool,
+    /// Whether FilterPause has returned.
+    pub(crate) pause_returned: bool,
     /// Whether NdisFPauseComplete came.
     pub(crate) pause_completed: bool,
     /// Whether FilterRestart may be completed, or was, and how.
@@ -44,6 +48,27 @@ pub(crate) struct Inner {
     /// At which IRQL the data path runs, and whether flags say so.
     pub(crate) level: Irql,
     pub(crate) dispatch_flag: bool,
+}
+
+impl Inner {
+    /// Whether the driver has been told that the module does not run: it is Paused, or Pausing
+    /// and FilterPause has returned.
+    ///
+    /// Between the two ends of FilterPause, and of FilterRestart, the driver changes its mind at a
+    /// moment that nobody else sees.
+    pub(crate) fn knows_it_is_paused(&self) -> bool {
+        match self.state {
+            ModuleState::Paused => true,
+            ModuleState::Pausing => self.pause_returned,
+            _ => false,
+        }
+    }
+
+    /// Enters a state.
+    pub(crate) fn enter(&mut self, state: ModuleState) {
+        self.state = state;
+        self.transitions += 1;
+    }
 }
 
 /// A filter module.
@@ -73,10 +98,12 @@ impl Module {
             config,
             inner: Mutex::new(Inner {
                 state: ModuleState::Attaching,
+                transitions: 0,
                 context: None,
                 handlers,
                 setting_options: false,
                 pause_pending: false,
+                pause_returned: false,
                 pause_completed: false,
                 restart_pending: false,
                 restart_completed: None,
@@ -96,6 +123,13 @@ impl Module {
     /// Its state.
     pub(crate) fn state(&self) -> ModuleState {
         lock(&self.inner).state
+    }
+
+    /// Its state if the driver has been told that it does not run, and a number that changes with
+    /// the state.
+    pub(crate) fn paused_and_transitions(&self) -> (Option<ModuleState>, u64) {
+        let inner = lock(&self.inner);
+        (inner.knows_it_is_paused().then_some(inner.state), inner.transitions)
     }
 
     /// Its context, as the driver set it.
@@ -122,7 +156,7 @@ impl Module {
 
     /// A frame for a callback of this module.
     pub(crate) fn frame(&self, callback: &'static str) -> Frame {
-        Frame { callback, driver: self.driver.id, module: self.handle, flagged: false }
+        Frame { callback, driver: self.driver.id, flagged: false }
     }
 
     /// A frame for a callback whose flags say whether it runs at DISPATCH_LEVEL.

@@ -176,6 +176,7 @@ pub(crate) fn allocate_list(
         made,
         parent,
         journey: None,
+        in_call: false,
         source: Handle::NULL,
         shape: Vec::new(),
         paired: buffer,

@@ -84,7 +84,7 @@ pub(crate) fn send<L: Into<NblSpec>>(
     }
     let first = chain::link(&lists);
     let (level, flag) = module.data_level();
-    let state = module.state();
+    let before = module.paused_and_transitions();
     let Some(handler) = module.handlers().send else {
         let lists = lists.into_iter().map(|list| (list, false)).collect();
         adapter::transmit(machine, module, &Arrival { lists, port: 0, flags: flags | flag });
@@ -97,7 +97,9 @@ pub(crate) fn send<L: Into<NblSpec>>(
         first.address(),
         || handler(context, first, 0, flags | flag),
     );
-    if state != ModuleState::Running {
+    end_call(machine, &lists);
+    // A state that changed meanwhile says nothing about what the driver should have done.
+    if let (Some(state), true) = (before.0, before == module.paused_and_transitions()) {
         check_rejected(machine, module, &lists, state);
     }
 }
@@ -109,19 +111,22 @@ fn check_rejected(
     lists: &[Guest<NetBufferList>],
     state: ModuleState,
 ) {
-    let left = lists
-        .iter()
-        .filter(|&&list| lock(&module.upper).out.iter().any(|out| out.list == list))
-        .count();
-    if left > 0 {
-        let message = format!("{left} sends to a {state} module were not completed at once");
-        machine.violate(Rule::PausedSend, 0, message, Vec::new());
+    for &list in lists {
+        let waits = lock(&module.upper).out.iter().any(|out| out.list == list);
+        let status = list.get(NetBufferList::STATUS);
+        let message = if waits {
+            format!("a send to a {state} module was not completed at once")
+        } else if status != NtStatus::NDIS_PAUSED {
+            format!("a send to a {state} module completed with {status}")
+        } else {
+            continue;
+        };
+        machine.violate(Rule::PausedSend, 0, message, vec![format!("NET_BUFFER_LIST {list:?}")]);
     }
 }
 
 /// Takes lists back that the protocol sent.
 pub(crate) fn take_back(machine: &Machine, module: &Module, lists: &[Guest<NetBufferList>]) {
-    let state = module.state();
     for &list in lists {
         let status = list.get(NetBufferList::STATUS);
         let mut upper = lock(&module.upper);
@@ -131,17 +136,10 @@ pub(crate) fn take_back(machine: &Machine, module: &Module, lists: &[Guest<NetBu
             upper.completions.push(Completion { list: home.number, status });
         }
         drop(upper);
-        let object = || vec![format!("NET_BUFFER_LIST {list:?}")];
         if !home.is_intact() {
             let message = "a sent frame came back altered".to_owned();
-            machine.violate(Rule::ChainAltered, 0, message, object());
-        }
-        let within_send = crate::processor::any_frame(|frame| {
-            frame.callback == "FilterSendNetBufferLists" && frame.module == module.handle
-        });
-        if state != ModuleState::Running && within_send && status != NtStatus::NDIS_PAUSED {
-            let message = format!("a send to a {state} module completed with {status}");
-            machine.violate(Rule::PausedSend, 0, message, object());
+            let object = format!("NET_BUFFER_LIST {list:?}");
+            machine.violate(Rule::ChainAltered, 0, message, vec![object]);
         }
         machine.bury(home);
         // The record stays: whoever uses the list again is told what it was.
@@ -254,5 +252,24 @@ pub(crate) fn release(machine: &Arc<Machine>, module: &Arc<Module>, order: Order
 pub(crate) fn hold(machine: &Machine, list: Guest<NetBufferList>, holder: Holder) {
     if let Some(record) = lock(&machine.ledger).nbls.get_mut(&list.address()) {
         record.holder = holder;
+    }
+}
+
+/// Marks a list as handed to the driver by a callback that runs.
+pub(crate) fn hold_in_call(machine: &Machine, list: Guest<NetBufferList>) {
+    if let Some(record) = lock(&machine.ledger).nbls.get_mut(&list.address()) {
+        record.holder = Holder::Driver;
+        record.in_call = true;
+    }
+}
+
+/// Notes that the callback that brought lists to the driver has returned: what it still holds, it
+/// keeps.
+pub(crate) fn end_call(machine: &Machine, lists: &[Guest<NetBufferList>]) {
+    let mut ledger = lock(&machine.ledger);
+    for list in lists {
+        if let Some(record) = ledger.nbls.get_mut(&list.address()) {
+            record.in_call = false;
+        }
     }
 }

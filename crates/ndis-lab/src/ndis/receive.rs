@@ -117,7 +117,7 @@ pub(crate) fn return_to_filter(
     let seen: Vec<_> = seen.into_iter().map(|(list, _)| list).collect();
     let Some(handler) = handlers.give_back.filter(|_| !seen.is_empty()) else { return };
     for &list in &seen {
-        protocol::hold(machine, list, Holder::Driver);
+        protocol::hold_in_call(machine, list);
     }
     let first = chain::link(&seen);
     let context = module.context();
@@ -127,6 +127,7 @@ pub(crate) fn return_to_filter(
         first.address(),
         || handler(context, first, flags),
     );
+    protocol::end_call(machine, &seen);
 }
 
 /// Returns receives that came from below.

@@ -42,6 +42,7 @@ pub(crate) fn give_to_driver(
         made: Made::Plain,
         parent: Guest::NULL,
         journey: Some(journey),
+        in_call: true,
         source: list.get(NetBufferList::SOURCE_HANDLE),
         shape: list_checks::shape(list),
         paired: Guest::NULL,
@@ -112,7 +113,7 @@ pub(crate) fn complete_to_filter(
         return;
     }
     for &list in &seen {
-        protocol::hold(machine, list, Holder::Driver);
+        protocol::hold_in_call(machine, list);
     }
     let first = chain::link(&seen);
     let context = module.context();
@@ -122,6 +123,7 @@ pub(crate) fn complete_to_filter(
         first.address(),
         || handler(context, first, flags),
     );
+    protocol::end_call(machine, &seen);
 }
 
 /// Completes sends that came from above.

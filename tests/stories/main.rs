@@ -2,6 +2,7 @@
 
 mod attributes;
 mod control;
+mod demo;
 mod events;
 mod faults;
 mod image;

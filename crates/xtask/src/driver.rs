@@ -32,24 +32,35 @@ pub struct Image {
 ///
 /// When the tools cannot be set up, or the driver does not build.
 pub fn build(workspace: &Workspace) -> Result<Image> {
+    build_package(workspace, "framecast")
+}
+
+/// Builds the driver that is `package` and leaves it in `target/driver/x64`.
+///
+/// # Errors
+///
+/// When the tools cannot be set up, or the driver does not build.
+pub fn build_package(workspace: &Workspace, package: &str) -> Result<Image> {
     let mut command = command(workspace, "build")?;
-    command.args(["--release", "--package", "framecast"]);
-    progress::shown("Building the driver", &mut command)?;
+    command.args(["--release", "--package", package]);
+    progress::shown(&format!("Building the driver {package}"), &mut command)?;
 
     let release = output(workspace).join("release");
     let folder = workspace.target().join("driver/x64");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let built = package.replace('-', "_");
     // The linker writes the map where it links; cargo does not carry it along.
-    let map = read(&release.join("deps/framecast.map"))?;
-    let mut driver = read(&release.join("framecast.dll"))?;
-    let mut symbols = read(&release.join("framecast.pdb"))?;
+    let map = read(&release.join(format!("deps/{built}.map")))?;
+    let mut driver = read(&release.join(format!("{built}.dll")))?;
+    let mut symbols = read(&release.join(format!("{built}.pdb")))?;
     if !cfg!(windows) {
         image::settle(&mut driver, &mut symbols)?;
     }
+    // The image names its symbols as they were built.
     Ok(Image {
-        driver: write(folder.join("framecast.sys"), &driver)?,
-        symbols: write(folder.join("framecast.pdb"), &symbols)?,
-        map: write(folder.join("framecast.map"), &map)?,
+        driver: write(folder.join(format!("{built}.sys")), &driver)?,
+        symbols: write(folder.join(format!("{built}.pdb")), &symbols)?,
+        map: write(folder.join(format!("{built}.map")), &map)?,
     })
 }
 

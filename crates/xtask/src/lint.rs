@@ -22,9 +22,9 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         ("formatting", formatting(workspace)),
         ("unsafe code outside src/ndis", unsafe_code(workspace)),
         ("clippy for the host crates", host(workspace, "clippy")),
-        ("clippy for the driver", driver(workspace, "clippy")),
+        ("clippy for the drivers", drivers(workspace, "clippy")),
         ("documentation of the host crates", host(workspace, "doc")),
-        ("documentation of the driver", driver(workspace, "doc")),
+        ("documentation of the drivers", drivers(workspace, "doc")),
     ];
     let mut failed = Vec::new();
     for (name, outcome) in checks {
@@ -45,10 +45,13 @@ fn formatting(workspace: &Workspace) -> Result<()> {
     progress::shown("Checking the formatting", command.args(["--all", "--check"]))
 }
 
-/// Runs clippy or rustdoc over all but the driver.
+/// Runs clippy or rustdoc over all but the drivers.
 fn host(workspace: &Workspace, subcommand: &str) -> Result<()> {
     let mut command = workspace.cargo(subcommand);
-    command.args(["--locked", "--workspace", "--exclude", "framecast"]);
+    command.args(["--locked", "--workspace"]);
+    for driver in workspace.drivers()? {
+        command.args(["--exclude", &driver]);
+    }
     let what = match subcommand {
         "clippy" => "Linting the host crates",
         _ => "Documenting the host crates",
@@ -56,13 +59,16 @@ fn host(workspace: &Workspace, subcommand: &str) -> Result<()> {
     progress::shown(what, strictly(subcommand, &mut command, &["--all-targets"]))
 }
 
-/// Runs clippy or rustdoc over the driver, for the target that it is built for.
-fn driver(workspace: &Workspace, subcommand: &str) -> Result<()> {
+/// Runs clippy or rustdoc over the drivers, for the target that they are built for.
+fn drivers(workspace: &Workspace, subcommand: &str) -> Result<()> {
     let mut command = driver::command(workspace, subcommand)?;
-    command.args(["--release", "--package", "framecast"]);
+    command.arg("--release");
+    for driver in workspace.drivers()? {
+        command.args(["--package", &driver]);
+    }
     let what = match subcommand {
-        "clippy" => "Linting the driver",
-        _ => "Documenting the driver",
+        "clippy" => "Linting the drivers",
+        _ => "Documenting the drivers",
     };
     progress::shown(what, strictly(subcommand, &mut command, &[]))
 }

@@ -12,6 +12,10 @@ use crate::{driver, progress, workspace::Workspace};
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     driver::build(workspace)?;
     let mut command = workspace.cargo("test");
-    command.args(["--locked", "--workspace", "--exclude", "framecast"]).args(arguments);
+    command.args(["--locked", "--workspace"]);
+    for driver in workspace.drivers()? {
+        command.args(["--exclude", &driver]);
+    }
+    command.args(arguments);
     progress::shown("Testing the host crates", &mut command)
 }

@@ -6,6 +6,11 @@ use std::{
     process::Command,
 };
 
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::progress;
+
 /// The repository.
 #[derive(Debug, Clone)]
 pub struct Workspace {
@@ -44,6 +49,21 @@ impl Workspace {
     #[must_use]
     pub fn shown<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+
+    /// The packages that are drivers: those that say so to wdk-build. They are built for Windows
+    /// only.
+    ///
+    /// # Errors
+    ///
+    /// When cargo cannot read the workspace.
+    pub fn drivers(&self) -> Result<Vec<String>> {
+        let mut command = self.cargo("metadata");
+        command.args(["--locked", "--no-deps", "--format-version", "1"]);
+        let metadata: Value = serde_json::from_str(&progress::output(&mut command)?)?;
+        let packages = metadata["packages"].as_array().context("cargo names no packages")?;
+        let drivers = packages.iter().filter(|package| package["metadata"]["wdk"].is_object());
+        Ok(drivers.filter_map(|package| package["name"].as_str()).map(str::to_owned).collect())
     }
 
     /// The cargo that runs this program, to be run in the top folder.

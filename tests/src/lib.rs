@@ -1,9 +1,7 @@
 //! What every story needs: the built driver on a stage, adapters, a client, frames.
 
 use framecastctl::{Batch, Client, Injection};
-use ndis_lab::{
-    AdapterConfig, Driver, File, Frame, Lab, PendingControl, RestartAttributes, Stack,
-};
+use ndis_lab::{AdapterConfig, Driver, File, Frame, Lab, PendingControl, RestartAttributes, Stack};
 use protocol::{Direction, Request};
 use std::{env, path::PathBuf};
 
@@ -106,11 +104,11 @@ pub fn attributes(config: &AdapterConfig) -> RestartAttributes {
 }
 
 /// A frame of `length` bytes, unlike others of another `number`: from the adapter of
-/// documentation, of an EtherType for experiments.
+/// documentation, of an `EtherType` for experiments.
 #[must_use]
 pub fn frame(number: usize, length: usize) -> Vec<u8> {
     let header = [2, 0, 0x5E, 0x10, 0, 2, 2, 0, 0x5E, 0x10, 0, 1, 0x88, 0xB5];
-    let payload = (0..).map(|at: usize| (at.wrapping_mul(7).wrapping_add(number * 13)) as u8);
+    let payload = (0..).map(|at: usize| (at * 7 + number * 13).to_le_bytes()[0]);
     header.into_iter().chain(payload).take(length).collect()
 }
 

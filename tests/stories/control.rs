@@ -4,7 +4,7 @@ use framecast_tests::{
     DEVICE, Stage, batch, bytes_of, frame, frames, inject_pending, joined_batch, roomy,
 };
 use framecastctl::Client;
-use ndis_lab::{AdapterConfig, ControlResult, File, NtStatus, Order};
+use ndis_lab::{AdapterConfig, ControlResult, File, NtStatus, Order, PendingControl};
 use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
@@ -21,6 +21,10 @@ const ROOM: usize = 64 * 1024;
 
 fn open(stage: &Stage) -> File {
     stage.driver.open(DEVICE).expect("the device opens")
+}
+
+fn number(size: usize) -> u32 {
+    u32::try_from(size).expect("a small size")
 }
 
 /// The input of a counters request.
@@ -285,7 +289,7 @@ fn adapters_are_listed_as_far_as_there_is_room() {
     ] {
         let result = file.control(Request::Adapters.code(), input.as_bytes(), room);
         let (reply, records) = AdaptersReply::read_from_prefix(&result.output).expect("a reply");
-        let record_size = RECORD as u32;
+        let record_size = number(RECORD);
         assert_eq!(reply, AdaptersReply { total: 3, returned, record_size, reserved: 0 });
         assert_eq!(records.len(), returned as usize * RECORD);
     }
@@ -342,14 +346,14 @@ fn a_request_beyond_the_quota_counts_as_a_bad_request() {
     let many = batch(frames(1000, 60));
     let begin = || inject_pending(&client, luid, Direction::Send, &many);
     let pending: Vec<_> = (0..=limits::PENDING_REQUESTS).map(|_| begin()).collect();
-    let refused = pending.iter().filter_map(|it| it.result()).collect::<Vec<_>>();
+    let refused = pending.iter().filter_map(PendingControl::result).collect::<Vec<_>>();
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].status, NtStatus::QUOTA_EXCEEDED);
     assert_eq!(client.counters(None).expect("counters").get(Reason::BadRequests), 1);
     assert!(adapter.begin_pause(), "frames are under way");
     adapter.release_sends(Order::Forward);
     adapter.finish_pause();
-    assert!(pending.iter().all(|it| it.is_done()));
+    assert!(pending.iter().all(PendingControl::is_done));
     drop(client);
     stage.end();
 }
@@ -435,7 +439,7 @@ fn about(right: u32) -> impl Strategy<Value = u32> {
 
 fn entries() -> impl Strategy<Value = Vec<u8>> {
     (0..120_usize, 0..3_u32, 0..10_u8).prop_flat_map(|(bytes, flags, odd)| {
-        let length = about(bytes as u32);
+        let length = about(number(bytes));
         let padded = if odd > 0 { bytes.next_multiple_of(8) } else { bytes };
         length.prop_map(move |length| entry(length, flags & 1, padded))
     })
@@ -447,7 +451,7 @@ fn inputs(luid: u64) -> impl Strategy<Value = Vec<u8>> {
     let batch = prop::collection::vec(entries(), 0..12);
     let inject = (luid.clone(), about(0), batch).prop_flat_map(|(luid, direction, batch)| {
         let bytes = batch.concat();
-        about(batch.len() as u32).prop_map(move |count| announce(luid, direction, count, &bytes))
+        about(number(batch.len())).prop_map(move |count| announce(luid, direction, count, &bytes))
     });
     let whole = prop_oneof![
         1 => Just(RequestHeader::default().as_bytes().to_vec()),

@@ -67,7 +67,7 @@ fn a_status_passes_as_it_is_and_not_as_a_copy() {
 
 #[test]
 fn network_events_pass_up_in_every_state() {
-    /// NetEventMaximum.
+    /// `NetEventMaximum`
     const NET_EVENTS: u32 = 23;
     let stage = Stage::new();
     let adapter = stage.driver.attach(roomy()).expect("attach");
@@ -101,7 +101,7 @@ fn a_set_power_event_waits_for_no_frame() {
 
 #[test]
 fn device_events_pass_down_in_every_state() {
-    /// NdisDevicePnPEventMaximum.
+    /// `NdisDevicePnPEventMaximum`
     const DEVICE_EVENTS: u32 = 7;
     let stage = Stage::new();
     let adapter = stage.driver.attach(roomy()).expect("attach");

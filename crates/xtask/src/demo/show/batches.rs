@@ -58,3 +58,64 @@ impl Iterator for Batches<'_> {
         (end > start).then_some(Portion { batch, frames: start..end })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use protocol::{Direction, Frames, InjectRequest, Position};
+
+    use super::*;
+
+    fn frames(count: usize, length: usize) -> Vec<Frame> {
+        let frame = |number: usize| Frame {
+            bytes: number.to_le_bytes().into_iter().cycle().take(length).collect(),
+            time: Duration::ZERO,
+        };
+        (0..count).map(frame).collect()
+    }
+
+    /// The batches as the driver reads them: for each frame, its bytes and whether it joins.
+    fn read(frames: &[Frame], range: Range<usize>) -> Vec<Vec<(Vec<u8>, bool)>> {
+        let portions = Batches::new(frames, range).map(|portion| {
+            assert_eq!(portion.frames.len(), portion.batch.len() as usize);
+            let request = portion.batch.request(1, Direction::Send);
+            let bytes = &request[size_of::<InjectRequest>()..];
+            let count = portion.batch.len();
+            let read = Frames::new(bytes, count, Direction::Send, Position::START);
+            read.map(|frame| frame.expect("well-formed"))
+                .map(|frame| (frame.bytes.to_vec(), frame.joins_previous))
+                .collect()
+        });
+        portions.collect()
+    }
+
+    #[test]
+    fn every_frame_of_the_range_is_in_one_batch_in_order() {
+        let frames = frames(1000, 60);
+        for range in [0..0, 0..1, 3..5, 7..500, 0..1000] {
+            let batches = read(&frames, range.clone());
+            let sent = batches.iter().flatten().map(|(bytes, _)| bytes);
+            assert!(sent.eq(frames[range].iter().map(|frame| &frame.bytes)));
+        }
+    }
+
+    #[test]
+    fn frames_travel_both_alone_and_joined() {
+        for count in [4, 100, 1000] {
+            let batches = read(&frames(count, 60), 0..count);
+            for (place, batch) in batches.iter().enumerate() {
+                let joined = batch.iter().filter(|(_, joins)| *joins).count();
+                assert_eq!(joined > 0, place % 2 == 1 && batch.len() > 1, "batch {place}");
+            }
+            assert!(batches.len() > 1);
+        }
+    }
+
+    #[test]
+    fn a_batch_of_long_frames_stays_within_a_request() {
+        let frames = frames(20, 262_144);
+        let sent: usize = read(&frames, 0..20).iter().map(Vec::len).sum();
+        assert_eq!(sent, 20);
+    }
+}

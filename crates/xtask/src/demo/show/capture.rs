@@ -81,7 +81,10 @@ pub enum CaptureError {
 
 /// Reads every frame of a pcap or pcapng file.
 pub(super) fn read(path: &Path) -> Result<Vec<Frame>, CaptureError> {
-    let mut file = File::open(path)?;
+    read_from(File::open(path)?)
+}
+
+fn read_from(mut file: impl Read + Seek) -> Result<Vec<Frame>, CaptureError> {
     let mut magic = Vec::new();
     Read::by_ref(&mut file).take(4).read_to_end(&mut magic)?;
     file.rewind()?;
@@ -141,7 +144,7 @@ impl Frames {
     }
 }
 
-fn read_pcap(file: File, frames: &mut Frames) -> Result<(), CaptureError> {
+fn read_pcap(file: impl Read, frames: &mut Frames) -> Result<(), CaptureError> {
     let explain = |frames: &Frames, error| match error {
         PcapReadError::Io(error) => frames.io(error),
         PcapReadError::Validation(error) => frames.malformed(&error),
@@ -161,7 +164,7 @@ fn read_pcap(file: File, frames: &mut Frames) -> Result<(), CaptureError> {
     Ok(())
 }
 
-fn read_pcapng(file: File, frames: &mut Frames) -> Result<(), CaptureError> {
+fn read_pcapng(file: impl Read, frames: &mut Frames) -> Result<(), CaptureError> {
     let explain = |frames: &Frames, error| match error {
         PcapNgReadError::Io(error) => frames.io(error),
         other => frames.malformed(&other),
@@ -200,7 +203,15 @@ pub(super) fn write<'f>(
     interface: &str,
     frames: impl IntoIterator<Item = (&'f [u8], Duration)>,
 ) -> anyhow::Result<()> {
-    let mut writer = PcapNgWriter::new(BufWriter::new(File::create(path)?))?;
+    write_to(BufWriter::new(File::create(path)?), interface, frames)
+}
+
+fn write_to<'f>(
+    file: impl Write,
+    interface: &str,
+    frames: impl IntoIterator<Item = (&'f [u8], Duration)>,
+) -> anyhow::Result<()> {
+    let mut writer = PcapNgWriter::new(file)?;
     let description = InterfaceDescriptionBlock {
         linktype: DataLink::ETHERNET,
         snaplen: 0,
@@ -222,4 +233,113 @@ pub(super) fn write<'f>(
     }
     writer.into_inner().flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use pcap_file::{
+        Endianness,
+        pcap::{PcapHeader, PcapPacket, PcapWriter},
+        pcapng::blocks::simple_packet::SimplePacketBlock,
+    };
+
+    use super::*;
+
+    fn read_bytes(bytes: &[u8]) -> Result<Vec<Frame>, CaptureError> {
+        read_from(Cursor::new(bytes))
+    }
+
+    /// Frames of lengths that need padding in pcapng, and one that does not.
+    fn frames() -> Vec<Frame> {
+        let frame = |length: u8| Frame {
+            bytes: (0..length).collect(),
+            time: Duration::new(1_700_000_000 + u64::from(length), 123_456_000),
+        };
+        [61, 14, 62, 63, 64].map(frame).to_vec()
+    }
+
+    fn pcap(frames: &[Frame], ts_resolution: PcapTsResolution, endianness: Endianness) -> Vec<u8> {
+        let header = PcapHeader { ts_resolution, endianness, ..PcapHeader::default() };
+        let mut writer = PcapWriter::with_header(Vec::new(), header).expect("a header");
+        for frame in frames {
+            let length = u32::try_from(frame.bytes.len()).expect("a length");
+            let packet = PcapPacket::new(frame.time, length, frame.bytes.as_slice());
+            writer.write_packet(&packet.expect("a packet")).expect("written");
+        }
+        writer.into_inner()
+    }
+
+    fn pcapng(frames: &[Frame]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let timed = frames.iter().map(|frame| (frame.bytes.as_slice(), frame.time));
+        write_to(&mut bytes, "a", timed).expect("written");
+        bytes
+    }
+
+    #[test]
+    fn every_kind_of_pcap_reads_the_same() {
+        for resolution in [PcapTsResolution::MicroSecond, PcapTsResolution::NanoSecond] {
+            for endianness in [Endianness::Little, Endianness::Big] {
+                let bytes = pcap(&frames(), resolution, endianness);
+                assert_eq!(read_bytes(&bytes).expect("a capture"), frames());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_as_pcapng_reads_the_same() {
+        assert_eq!(read_bytes(&pcapng(&frames())).expect("a capture"), frames());
+    }
+
+    #[test]
+    fn a_simple_packet_is_read_without_its_padding() {
+        let mut bytes = pcapng(&[]);
+        let mut writer = PcapNgWriter::new(Vec::new()).expect("a section");
+        let description = InterfaceDescriptionBlock::new(DataLink::ETHERNET, 0);
+        writer.write_block(&description.into_block()).expect("written");
+        for frame in frames() {
+            let original_len = u32::try_from(frame.bytes.len()).expect("a length");
+            let packet = SimplePacketBlock { original_len, data: frame.bytes.into() };
+            writer.write_block(&packet.into_block()).expect("written");
+        }
+        // A second section behind the first.
+        bytes.extend(writer.into_inner());
+        let read: Vec<_> = read_bytes(&bytes).expect("a capture");
+        assert!(read.iter().map(|it| &it.bytes).eq(frames().iter().map(|it| &it.bytes)));
+    }
+
+    #[test]
+    fn a_capture_cut_anywhere_gives_its_first_frames_or_an_error() {
+        let little = pcap(&frames(), PcapTsResolution::MicroSecond, Endianness::Little);
+        for bytes in [little, pcapng(&frames())] {
+            for end in 0..bytes.len() {
+                if let Ok(read) = read_bytes(&bytes[..end]) {
+                    assert!(read.len() < frames().len() && frames().starts_with(&read));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_byte_of_a_capture_can_make_reading_panic() {
+        let big = pcap(&frames(), PcapTsResolution::NanoSecond, Endianness::Big);
+        for mut bytes in [big, pcapng(&frames())] {
+            for place in 0..bytes.len() {
+                for value in [0, 1, 0x7F, 0x80, 0xFF] {
+                    let before = std::mem::replace(&mut bytes[place], value);
+                    let _any = read_bytes(&bytes);
+                    bytes[place] = before;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_longer_than_captures_hold_is_refused() {
+        let long = Frame { bytes: vec![0; FRAME_LIMIT + 1], time: Duration::ZERO };
+        let error = read_bytes(&pcapng(&[long])).expect_err("too long");
+        assert!(matches!(error, CaptureError::TooLong { number: 1, .. }), "{error}");
+    }
 }

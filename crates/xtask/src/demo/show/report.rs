@@ -97,11 +97,11 @@ impl Report {
         }
         reasons.extend(self.refused(frames));
         if self.leaks > 0 {
-            reasons.push(format!("the driver left {} objects behind", self.leaks));
+            reasons.push(format!("objects that the driver left behind: {}", self.leaks));
         }
         if let Some(Breach { rule, message, .. }) = self.violations.first() {
             let count = self.violations.len();
-            reasons.push(format!("the driver broke rules {count} times, first {rule}: {message}"));
+            reasons.push(format!("breaches of rules: {count}, first {rule}: {message}"));
         }
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
@@ -122,7 +122,7 @@ impl Report {
             let names = names.join(" and ");
             let why = if alike { "" } else { "among other reasons " };
             let (count, meaning, status) = (refused.len(), first.meaning, &first.status);
-            let what = format!("{count} of {frames} frames were refused on {names}");
+            let what = format!("{count} of {frames} frames refused on {names}");
             Some(format!("{what}: {why}{meaning} ({status})"))
         };
         same.into_iter().filter_map(reason).collect()
@@ -206,9 +206,9 @@ impl fmt::Display for Difference {
                 write!(f, "they differ from byte {byte} on")
             }
             Self::Missing { number, count } => {
-                write!(f, "{count} frames did not arrive, from frame {number} on")
+                write!(f, "frames that did not arrive: {count}, frame {number} first")
             }
-            Self::Extra { count } => write!(f, "{count} frames arrived that were not sent"),
+            Self::Extra { count } => write!(f, "frames that arrived and were not sent: {count}"),
         }
     }
 }
@@ -229,5 +229,115 @@ fn difference(sent: &[(usize, &Frame)], wire: &[Vec<u8>]) -> Option<Difference> 
             Some(Difference::Extra { count: wire.len() - sent.len() })
         }
         None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn frame(bytes: &[u8]) -> Frame {
+        Frame { bytes: bytes.to_vec(), time: Duration::ZERO }
+    }
+
+    /// What is found when the frames 1, 2 and 4 of a capture were sent.
+    fn found(wire: &[&[u8]]) -> Option<Difference> {
+        let frames = [frame(b"one"), frame(b"two"), frame(b"four")];
+        let sent: Vec<_> = [1, 2, 4].into_iter().zip(&frames).collect();
+        let wire: Vec<_> = wire.iter().map(|bytes| bytes.to_vec()).collect();
+        difference(&sent, &wire)
+    }
+
+    #[test]
+    fn a_wire_that_got_what_was_sent_does_not_differ() {
+        assert_eq!(found(&[b"one", b"two", b"four"]), None);
+    }
+
+    #[test]
+    fn a_frame_that_changed_is_found() {
+        let changed = |number, byte| Some(Difference::Changed { number, byte });
+        assert_eq!(found(&[b"one", b"twO", b"four"]), changed(2, 2));
+        assert_eq!(found(&[b"one", b"two", b"fou"]), changed(4, 3));
+        assert_eq!(found(&[b"one", b"two", b"fours"]), changed(4, 4));
+        assert_eq!(found(&[b"two", b"one", b"four"]), changed(1, 0));
+        assert_eq!(found(&[b"one", b"four"]), changed(2, 0));
+    }
+
+    #[test]
+    fn frames_too_few_or_too_many_are_found() {
+        assert_eq!(found(&[b"one"]), Some(Difference::Missing { number: 2, count: 2 }));
+        assert_eq!(found(&[]), Some(Difference::Missing { number: 1, count: 3 }));
+        let extra = found(&[b"one", b"two", b"four", b"four"]);
+        assert_eq!(extra, Some(Difference::Extra { count: 1 }));
+    }
+
+    /// The report about an adapter on which all went well.
+    fn adapter(name: &'static str) -> AdapterReport {
+        AdapterReport {
+            name,
+            data_backfill: 0,
+            context_backfill: 0,
+            frames_injected: 3,
+            frames_on_wire: 3,
+            ndis_allocations_for_retreat: 0,
+            pool_rebuilds: 1,
+            after_restart: AfterRestart {
+                data_backfill: 0,
+                context_backfill: 0,
+                ndis_allocations_for_retreat: 0,
+            },
+            frames_refused: Vec::new(),
+            difference: None,
+        }
+    }
+
+    fn report() -> Report {
+        let adapters = vec![adapter("a"), adapter("b")];
+        Report { driver_sha256: String::new(), violations: Vec::new(), leaks: 0, adapters }
+    }
+
+    #[test]
+    fn only_a_report_without_fault_is_no_failure() {
+        assert_eq!(report().failure(3), None);
+
+        let mut differs = report();
+        differs.adapters[1].difference = Some("a frame is missing".to_owned());
+        assert_eq!(differs.failure(3).as_deref(), Some("on b, a frame is missing"));
+
+        let mut leaks = report();
+        leaks.leaks = 2;
+        assert_eq!(leaks.failure(3).as_deref(), Some("objects that the driver left behind: 2"));
+
+        let mut breach = report();
+        breach.violations.push(Breach {
+            rule: "C12 PoolInUse".to_owned(),
+            message: "a pool is freed".to_owned(),
+            source: "",
+            location: None,
+            objects: Vec::new(),
+            events: Vec::new(),
+        });
+        let reason = "breaches of rules: 1, first C12 PoolInUse: a pool is freed";
+        assert_eq!(breach.failure(3).as_deref(), Some(reason));
+    }
+
+    #[test]
+    fn refusals_alike_on_both_adapters_are_told_once() {
+        let long = Refusal::new(1, &frame(b"two"), Status(0xC001_0014_u32.cast_signed()));
+        let paused = Refusal::new(2, &frame(b"four"), Status(0xC023_002A_u32.cast_signed()));
+        let mut refused = report();
+        for adapter in &mut refused.adapters {
+            adapter.frames_refused.push(long.clone());
+        }
+        let why = "the adapter does not take frames of this length (0xC0010014)";
+        let alike = format!("1 of 3 frames refused on a and b: {why}");
+        assert_eq!(refused.failure(3), Some(alike));
+
+        refused.adapters[1].frames_refused.push(paused);
+        let a = format!("1 of 3 frames refused on a: {why}");
+        let b = format!("2 of 3 frames refused on b: among other reasons {why}");
+        assert_eq!(refused.failure(3), Some(format!("{a}; {b}")));
     }
 }

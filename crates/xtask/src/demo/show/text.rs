@@ -147,7 +147,10 @@ impl Text<'_> {
             );
         }
         let count = violations.len();
-        writeln!(f, "\nThe driver broke rules {count} times and left {leaks} objects behind:")?;
+        writeln!(
+            f,
+            "\nBreaches of rules by the driver: {count}. Objects it left behind: {leaks}.\n"
+        )?;
         for breach in violations {
             writeln!(f, "  {}: {}", breach.rule, breach.message)?;
             if let Some(location) = &breach.location {

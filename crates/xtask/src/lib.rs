@@ -6,13 +6,14 @@
 //! - [`kit`]: cargo set up to build drivers off Windows
 //! - [`vendor`]: the dependencies as files, wdk-build edited to run off Windows
 //! - [`image`]: a linked image made independent of where it was linked
-//! - [`driver`], [`mod@test`], [`lint`], [`demo`]: the commands
+//! - [`driver`], [`mod@test`], [`lint`], [`demo`], [`mutants`]: the commands
 
 pub mod demo;
 pub mod driver;
 pub mod image;
 pub mod kit;
 pub mod lint;
+pub mod mutants;
 pub mod progress;
 pub mod setup;
 pub mod test;

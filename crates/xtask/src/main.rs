@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{demo, driver, lint, test, workspace::Workspace};
+use xtask::{demo, driver, lint, mutants, test, workspace::Workspace};
 
 /// Framecast's commands. Each sets up what it needs first.
 #[derive(Parser)]
@@ -30,6 +30,8 @@ enum Command {
     Lint,
     /// Show the driver at work in the lab
     Demo(demo::Arguments),
+    /// Plant mistakes in the driver, one at a time, and show which check catches each
+    Mutants(mutants::Arguments),
     /// Run any cargo command on the driver, as `build` and `lint` do
     Driver {
         /// The cargo command and its arguments
@@ -60,6 +62,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test { arguments } => test::run(&workspace, &arguments),
         Command::Lint => lint::run(&workspace),
         Command::Demo(arguments) => demo::run(&workspace, &arguments),
+        Command::Mutants(arguments) => mutants::run(&workspace, &arguments),
         Command::Driver { arguments } => driver::cargo(&workspace, &arguments),
     }
 }

@@ -1,0 +1,99 @@
+//! `cargo xtask mutants`: the driver with planted mistakes, one at a time, each of which the lab or
+//! a story must report.
+//!
+//! A mutant is a patch in `tests/mutants` that says what the mistake is and which check is to
+//! report it. One that no check reports shows where a story is missing, or a check too lenient.
+//!
+//! | file | what |
+//! |---|---|
+//! | `patch` | a mutant: what it says of itself, and how it changes the sources |
+//! | `bench` | a copy of the workspace in which mutants are built |
+//! | `stories` | tells the stories of a driver and gathers what failed |
+//! | `report` | what is printed |
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod bench;
+mod patch;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod report;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod stories;
+
+pub use patch::{Check, Mutant, Place};
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+
+/// Which mutants are asked for.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Arguments {
+    /// Mutants by their number or the name of their patch [default: all]
+    #[arg(value_name = "NAME", value_parser = find)]
+    pub mutants: Vec<Mutant>,
+}
+
+/// The mutant that an argument names.
+fn find(name: &str) -> Result<Mutant, String> {
+    let all = Mutant::all(&Workspace::here()).map_err(|error| format!("{error:#}"))?;
+    let named = |mutant: &Mutant| mutant.name() == name || mutant.number() == name;
+    let found = all.into_iter().find(named);
+    found.ok_or_else(|| "there is no such patch in tests/mutants".to_owned())
+}
+
+/// Builds the mutants, and shows by which check each is caught.
+///
+/// # Errors
+///
+/// When the driver as it is does not pass its stories, when a mutant cannot be built, and when one
+/// is not caught by the checks that its patch names.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    use self::{bench::Bench, report::Report, stories::Stories};
+    use std::{sync::mpsc, thread};
+
+    let mutants = match arguments.mutants.as_slice() {
+        [] => Mutant::all(workspace)?,
+        named => named.to_vec(),
+    };
+    let stories = Stories::build(workspace)?;
+    for mutant in &mutants {
+        stories.expect_known(mutant)?;
+    }
+    let bench = Bench::new(workspace)?;
+    let mut report = Report::new(mutants.len());
+    thread::scope(|scope| {
+        // While the stories of one are told, the next is built.
+        let (give, take) = mpsc::sync_channel(1);
+        let (bench, mutants) = (&bench, &mutants);
+        scope.spawn(move || {
+            for mutant in [None].into_iter().chain(mutants.iter().map(Some)) {
+                if give.send((mutant, bench.build(mutant))).is_err() {
+                    break;
+                }
+            }
+        });
+        for (mutant, driver) in take {
+            let driver = driver?;
+            match mutant {
+                None => report.control(stories.tell(&driver, |_| false)?)?,
+                Some(mutant) => {
+                    let findings = stories.tell(&driver, |it| it.satisfy(mutant.checks()))?;
+                    report.add(mutant, findings);
+                }
+            }
+        }
+        Ok::<_, anyhow::Error>(())
+    })?;
+    report.conclude()
+}
+
+/// Says that there is no lab for this host.
+///
+/// # Errors
+///
+/// Always.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub fn run(_workspace: &Workspace, _arguments: &Arguments) -> Result<()> {
+    anyhow::bail!("mutants run in ndis-lab, which needs Linux on x86-64")
+}

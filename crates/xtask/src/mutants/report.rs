@@ -1,0 +1,102 @@
+//! What is printed about mutants.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use comfy_table::{Table, presets};
+
+use super::{
+    Mutant,
+    stories::{Failure, Findings},
+};
+
+/// What became of each mutant, as it is found out.
+#[derive(Debug)]
+pub(super) struct Report {
+    count: usize,
+    start: Instant,
+    /// Its name, what caught it, how many stories failed.
+    rows: Vec<[String; 3]>,
+    /// Those that are not caught as their patch says.
+    survivors: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn new(count: usize) -> Self {
+        eprintln!("Building the driver as it is, then {count} mutants of it");
+        Self { count, start: Instant::now(), rows: Vec::new(), survivors: Vec::new() }
+    }
+
+    /// Takes what was found of the driver as it is, which must be nothing.
+    pub(super) fn control(&self, findings: Findings) -> Result<()> {
+        if !findings.stories.is_empty() {
+            let stories: Vec<_> = findings.stories.into_keys().collect();
+            bail!("the driver as it is fails, so that mutants say nothing: {}", stories.join(", "));
+        }
+        eprintln!("    the driver as it is passes{}", self.elapsed());
+        Ok(())
+    }
+
+    /// Takes what was found of a mutant.
+    pub(super) fn add(&mut self, mutant: &Mutant, findings: Findings) {
+        let caught_by = caught_by(&findings);
+        let missing = mutant.checks().iter().filter(|check| !findings.contain(check));
+        let missing: Vec<_> = missing.map(ToString::to_string).collect();
+        let verdict = if missing.is_empty() {
+            format!("caught by {caught_by}")
+        } else if findings.stories.is_empty() {
+            "SURVIVED".to_owned()
+        } else {
+            format!("NOT CAUGHT BY {}, but by {caught_by}", missing.join(", "))
+        };
+        let (name, number) = (mutant.name(), self.rows.len() + 1);
+        eprintln!("{number:>3}/{} {name}: {verdict}{}", self.count, self.elapsed());
+        if !missing.is_empty() {
+            self.survivors.push(format!("{name} ({})", missing.join(", ")));
+        }
+        let failed = findings.stories.len().to_string();
+        self.rows.push([name.to_owned(), caught_by, failed]);
+    }
+
+    /// Prints the table.
+    pub(super) fn conclude(self) -> Result<()> {
+        let mut table = Table::new();
+        table.load_style(presets::ASCII_MARKDOWN);
+        table.set_header(["mutant", "caught by", "stories that fail"]);
+        table.add_rows(self.rows);
+        println!("{table}");
+        if !self.survivors.is_empty() {
+            bail!(
+                "{} of {} mutants are not caught by what their patch names: {}",
+                self.survivors.len(),
+                self.count,
+                self.survivors.join("; ")
+            );
+        }
+        println!("All {} mutants are caught{}", self.count, elapsed(self.start.elapsed()));
+        Ok(())
+    }
+
+    fn elapsed(&self) -> String {
+        elapsed(self.start.elapsed())
+    }
+}
+
+fn elapsed(time: Duration) -> String {
+    format!(" ({} s)", time.as_secs())
+}
+
+/// Rules first; the name of a story only where no rule was broken.
+fn caught_by(findings: &Findings) -> String {
+    let mut parts: Vec<_> = findings.rules.iter().cloned().collect();
+    let any = |how| findings.stories.values().any(|&failure| failure == how);
+    for (how, name) in [(Failure::BugCheck, "bug check"), (Failure::TimeOut, "time-out")] {
+        if any(how) {
+            parts.push(name.to_owned());
+        }
+    }
+    if parts.is_empty() {
+        parts.extend(findings.stories.keys().take(1).map(|name| format!("story {name}")));
+    }
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+}

@@ -1,0 +1,211 @@
+//! Tells the stories of a driver, each in a process of its own, and gathers what failed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::BufRead,
+    num::NonZero,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::{Check, Mutant, patch};
+use crate::workspace::Workspace;
+
+/// The stories that do not run the driver that they are told of.
+const BESIDE: &[&str] = &["demo", "image", "mutants", "plan", "state", "ui"];
+
+/// How long one story may take. The longest takes two seconds; a pause that never completes ten.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// After this time no further story is told, if what is expected has been found.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What the test harness returns when a test fails; anything else is the end of the process.
+const FAILED: i32 = 101;
+
+/// The stories, built.
+#[derive(Debug)]
+pub(super) struct Stories {
+    program: PathBuf,
+    /// Where cargo would run it.
+    folder: PathBuf,
+    /// Where its output goes.
+    output: PathBuf,
+    names: Vec<String>,
+}
+
+/// What is wrong with a driver.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// The rules that it broke, by number and name.
+    pub(super) rules: BTreeSet<String>,
+    /// The stories that it failed, and how.
+    pub(super) stories: BTreeMap<String, Failure>,
+}
+
+/// How a story failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// A test that does not hold.
+    Assertion,
+    /// The process ended.
+    BugCheck,
+    /// The story did not end.
+    TimeOut,
+}
+
+impl Findings {
+    /// Whether a check reported something.
+    pub(super) fn contain(&self, check: &Check) -> bool {
+        let failed = |how| self.stories.values().any(|&failure| failure == how);
+        match check {
+            Check::Rule(rule) => self.rules.contains(rule),
+            Check::Story(name) => self.stories.contains_key(name),
+            Check::BugCheck => failed(Failure::BugCheck),
+            Check::TimeOut => failed(Failure::TimeOut),
+        }
+    }
+
+    /// Whether all of the checks reported something.
+    pub(super) fn satisfy(&self, checks: &[Check]) -> bool {
+        checks.iter().all(|check| self.contain(check))
+    }
+
+    fn add(&mut self, story: &str, failure: Failure, output: &str) {
+        self.stories.insert(story.to_owned(), failure);
+        let heads = output.lines().filter_map(|line| line.split_once(": "));
+        let rules = heads.map(|(head, _)| head).filter(|head| patch::is_rule(head));
+        self.rules.extend(rules.map(str::to_owned));
+    }
+}
+
+impl Stories {
+    /// Builds the stories.
+    pub(super) fn build(workspace: &Workspace) -> Result<Self> {
+        eprintln!("Building the stories");
+        let mut command = workspace.cargo("test");
+        command
+            .args(["--locked", "--package", "framecast-tests", "--test", "stories", "--no-run"])
+            .arg("--message-format=json-render-diagnostics");
+        let output = command.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
+        ensure!(output.status.success(), "the stories do not build");
+        let artifact = |line: &str| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            let is_ours = message["target"]["name"] == "stories";
+            is_ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+        };
+        let program = output.stdout.lines().map_while(Result::ok).find_map(|line| artifact(&line));
+        let program = program.context("cargo names no program with the stories")?;
+        let folder = workspace.root().join("tests");
+        let list = Command::new(&program)
+            .current_dir(&folder)
+            .args(["--list", "--format", "terse"])
+            .output()
+            .context("the stories do not start")?;
+        let names = String::from_utf8_lossy(&list.stdout)
+            .lines()
+            .filter_map(|line| line.strip_suffix(": test"))
+            .filter(|name| !BESIDE.contains(&name.split("::").next().unwrap_or_default()))
+            .map(str::to_owned)
+            .collect();
+        let output = workspace.target().join("mutants/output");
+        fs::create_dir_all(&output).context("cannot make a folder for what stories print")?;
+        Ok(Self { program, folder, output, names })
+    }
+
+    /// Stops unless the stories that a mutant names are there.
+    pub(super) fn expect_known(&self, mutant: &Mutant) -> Result<()> {
+        for check in mutant.checks() {
+            if let Check::Story(name) = check {
+                ensure!(self.names.contains(name), "{}: there is no {check}", mutant.name());
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the stories of a driver, all of them, or as many as are patiently awaited when those
+    /// before were `enough`.
+    pub(super) fn tell(
+        &self,
+        driver: &Path,
+        enough: impl Fn(&Findings) -> bool + Sync,
+    ) -> Result<Findings> {
+        let start = Instant::now();
+        let queue = Mutex::new(self.names.iter());
+        let findings = Mutex::new(Findings::default());
+        let worker = |number: usize| -> Result<()> {
+            loop {
+                if start.elapsed() > PATIENCE && enough(&lock(&findings)) {
+                    return Ok(());
+                }
+                let Some(name) = lock(&queue).next() else { return Ok(()) };
+                if let Some((failure, output)) = self.tell_one(number, name, driver)? {
+                    lock(&findings).add(name, failure, &output);
+                }
+            }
+        };
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        thread::scope(|scope| {
+            let worker = &worker;
+            let running: Vec<_> =
+                (0..workers).map(|number| scope.spawn(move || worker(number))).collect();
+            running.into_iter().try_for_each(|it| it.join().unwrap_or(Ok(())))
+        })?;
+        Ok(findings.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells one story; how it failed, and what was printed.
+    fn tell_one(
+        &self,
+        worker: usize,
+        name: &str,
+        driver: &Path,
+    ) -> Result<Option<(Failure, String)>> {
+        let path = self.output.join(format!("{worker}.txt"));
+        let output = File::create(&path).context("cannot keep what stories print")?;
+        let errors = output.try_clone().context("cannot keep what stories print")?;
+        let mut story = Command::new(&self.program);
+        story
+            .current_dir(&self.folder)
+            .args(["--exact", name, "--nocapture", "--test-threads=1"])
+            .env("FRAMECAST_SYS", driver)
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors);
+        let failure = match run(&mut story)? {
+            Some(status) if status.success() => return Ok(None),
+            Some(status) if status.code() == Some(FAILED) => Failure::Assertion,
+            Some(_) => Failure::BugCheck,
+            None => Failure::TimeOut,
+        };
+        let text = fs::read(&path).context("cannot read what a story printed")?;
+        Ok(Some((failure, String::from_utf8_lossy(&text).into_owned())))
+    }
+}
+
+/// Runs a program for as long as a story may take.
+fn run(command: &mut Command) -> Result<Option<ExitStatus>> {
+    let mut child = command.spawn().context("the stories do not start")?;
+    let deadline = Instant::now() + LIMIT;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

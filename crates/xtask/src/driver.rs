@@ -22,8 +22,20 @@ pub struct Image {
     pub driver: PathBuf,
     /// Its symbols.
     pub symbols: PathBuf,
-    /// The linker's map of it.
-    pub map: PathBuf,
+    /// The linker's map of it, where the linker leaves one.
+    pub map: Option<PathBuf>,
+}
+
+/// Finds or installs what a build needs. Where there is a WDK, that is all: nothing is done.
+///
+/// # Errors
+///
+/// Names what is missing when it cannot be installed.
+pub fn setup(workspace: &Workspace) -> Result<()> {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    Kit::prepare(workspace).map(drop)
 }
 
 /// Builds the driver and leaves it in `target/driver/x64`.
@@ -49,18 +61,21 @@ pub fn build_package(workspace: &Workspace, package: &str) -> Result<Image> {
     let folder = workspace.target().join("driver/x64");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let built = package.replace('-', "_");
-    // The linker writes the map where it links; cargo does not carry it along.
-    let map = read(&release.join(format!("deps/{built}.map")))?;
     let mut driver = read(&release.join(format!("{built}.dll")))?;
     let mut symbols = read(&release.join(format!("{built}.pdb")))?;
     if !cfg!(windows) {
         image::settle(&mut driver, &mut symbols)?;
     }
+    // The linker writes the map where it links; cargo does not carry it along.
+    let map = match fs::read(release.join(format!("deps/{built}.map"))) {
+        Ok(map) => Some(write(folder.join(format!("{built}.map")), &map)?),
+        Err(_) => None,
+    };
     // The image names its symbols as they were built.
     Ok(Image {
         driver: write(folder.join(format!("{built}.sys")), &driver)?,
         symbols: write(folder.join(format!("{built}.pdb")), &symbols)?,
-        map: write(folder.join(format!("{built}.map")), &map)?,
+        map,
     })
 }
 

@@ -116,3 +116,65 @@ fn put(data: &mut [u8], at: usize, new: &[u8]) -> Result<()> {
         .copy_from_slice(new);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small image with one section and a debug directory, as a linker that hashed to `hash`
+    /// leaves it.
+    fn image(hash: u8, code: u8) -> Vec<u8> {
+        let mut image = vec![0; 0x400];
+        let mut set = |at: usize, new: &[u8]| image[at..at + new.len()].copy_from_slice(new);
+        set(0, b"MZ");
+        set(0x3c, &[0x40]);
+        set(0x40, b"PE\0\0");
+        set(0x46, &[1]); // sections
+        set(0x48, &[hash; 4]); // time
+        set(0x54, &[0xf0]); // size of the optional header
+        set(0x58, &[0x0b, 0x02]);
+        set(0x98, &[hash; 4]); // checksum
+        set(0xf8, &[0x00, 0x10, 0, 0, 28]); // debug directory at 0x1000
+        set(0x148 + 12, &[0x00, 0x10]); // section at 0x1000
+        set(0x148 + 16, &[0x00, 0x02]); // of 0x200 bytes
+        set(0x148 + 20, &[0x00, 0x02]); // from 0x200 in the file
+        set(0x204, &[hash; 4]);
+        set(0x20c, &[2]);
+        set(0x218, &[0x00, 0x03]);
+        set(0x300, b"RSDS");
+        set(0x304, &[hash; 16]);
+        set(0x350, &[code]);
+        image
+    }
+
+    fn symbols(hash: u8) -> Vec<u8> {
+        [b"path".as_slice(), &[hash; 16], b"symbols"].concat()
+    }
+
+    #[test]
+    fn the_hash_of_the_symbols_leaves_no_trace() -> Result<()> {
+        let (mut one, mut other) = (image(1, 7), image(2, 7));
+        let (mut one_symbols, mut other_symbols) = (symbols(1), symbols(2));
+        settle(&mut one, &mut one_symbols)?;
+        settle(&mut other, &mut other_symbols)?;
+        assert_eq!(one, other);
+        assert_eq!(one_symbols, other_symbols);
+        assert_eq!(one[0x304..0x314], one_symbols[4..20]);
+        Ok(())
+    }
+
+    #[test]
+    fn other_code_has_another_name() -> Result<()> {
+        let (mut one, mut other) = (image(1, 7), image(1, 8));
+        settle(&mut one, &mut symbols(1))?;
+        settle(&mut other, &mut symbols(1))?;
+        assert_ne!(one[0x304..0x314], other[0x304..0x314]);
+        Ok(())
+    }
+
+    #[test]
+    fn symbols_of_another_image_are_refused() {
+        assert!(settle(&mut image(1, 7), &mut symbols(2)).is_err());
+        assert!(settle(&mut b"MZ".to_vec(), &mut symbols(1)).is_err());
+    }
+}

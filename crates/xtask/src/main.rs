@@ -16,6 +16,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Install and fetch all that a build needs, and build nothing
+    Setup,
     /// Check that the driver compiles, without linking it
     Check,
     /// Build the driver: target/driver/x64/framecast.sys
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     let workspace = Workspace::here();
     match command {
+        Command::Setup => driver::setup(&workspace),
         Command::Check => driver::check(&workspace),
         Command::Build => {
             let image = driver::build(&workspace)?;

@@ -6,7 +6,7 @@
 
 use std::{fs, path::PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{progress, setup::Toolchain, workspace::Workspace};
 
@@ -21,6 +21,21 @@ struct Edit {
     old: &'static str,
     new: &'static str,
     times: usize,
+}
+
+impl Edit {
+    fn apply(&self, text: &str) -> Result<String> {
+        let times = text.matches(self.old).count();
+        ensure!(
+            times == self.times,
+            "{WDK_BUILD} holds {:?} {times} times in {} instead of {}; crates/xtask/src/vendor.rs \
+             was made for another release",
+            self.old,
+            self.file,
+            self.times
+        );
+        Ok(text.replace(self.old, self.new))
+    }
 }
 
 const EDITS: &[Edit] = &[
@@ -138,17 +153,7 @@ fn edit(folder: &std::path::Path) -> Result<()> {
         let text = fs::read_to_string(&path)
             .with_context(|| format!("cannot read {}", path.display()))?
             .replace("\r\n", "\n");
-        let times = text.matches(edit.old).count();
-        if times != edit.times {
-            bail!(
-                "{} holds {:?} {times} times instead of {}; crates/xtask/src/vendor.rs was made \
-                 for another release",
-                path.display(),
-                edit.old,
-                edit.times
-            );
-        }
-        write(&path, &text.replace(edit.old, edit.new))?;
+        write(&path, &edit.apply(&text)?)?;
     }
     // Cargo holds vendored files to these sums. The package's own sum stays: Cargo.lock names it.
     let sums = folder.join(".cargo-checksum.json");
@@ -160,4 +165,25 @@ fn edit(folder: &std::path::Path) -> Result<()> {
 
 fn write(path: &std::path::Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EDIT: Edit = Edit { file: "file", old: "old", new: "new", times: 2 };
+
+    #[test]
+    fn an_edit_changes_every_place() -> Result<()> {
+        assert_eq!(EDIT.apply("old, older")?, "new, newer");
+        Ok(())
+    }
+
+    #[test]
+    fn an_edit_that_does_not_fit_is_an_error() {
+        for text in ["", "old", "old old old"] {
+            let error = EDIT.apply(text).unwrap_err().to_string();
+            assert!(error.contains("another release"), "{error}");
+        }
+    }
 }

@@ -22,10 +22,14 @@ struct Run {
 
 impl Run {
     fn of(pcap: &Path) -> Self {
+        Self::with(&driver_file(), pcap)
+    }
+
+    fn with(driver: &Path, pcap: &Path) -> Self {
         let folder = TempDir::new().expect("a folder");
         let demo = Demo::new(pcap.to_owned(), folder.path().join("out")).expect("a capture");
         let mut printed = String::new();
-        let outcome = demo.show(&Workspace::here(), &driver_file(), |text| printed.push_str(text));
+        let outcome = demo.show(&Workspace::here(), driver, |text| printed.push_str(text));
         Self { folder, printed, outcome }
     }
 
@@ -205,6 +209,35 @@ fn a_file_that_is_no_whole_capture_of_ethernet_is_refused_in_one_line() {
 fn a_folder_that_cannot_be_made_is_a_bad_argument() {
     let error = Demo::new(data("mixed.pcap"), PathBuf::from("/dev/null/out")).err();
     assert_eq!(error.map(|error| error.exit_status()), Some(2));
+}
+
+/// The driver, with one function that it imports exchanged for another.
+fn with_import(folder: &TempDir, import: &str, other: &str) -> PathBuf {
+    let mut image = fs::read(driver_file()).expect("the driver");
+    let name = format!("{import}\0");
+    let mut places = image.windows(name.len()).enumerate();
+    let place = places.find_map(|(place, window)| (window == name.as_bytes()).then_some(place));
+    let place = place.expect("the driver imports it");
+    let other = format!("{other:\0<width$}", width = name.len());
+    image[place..place + name.len()].copy_from_slice(other.as_bytes());
+    let path = folder.path().join("framecast.sys");
+    fs::write(&path, image).expect("written");
+    path
+}
+
+#[test]
+fn a_driver_that_breaks_a_rule_fails_the_demo() {
+    let folder = TempDir::new().expect("a folder");
+    let driver = with_import(&folder, "NdisFreeNetBufferListPool", "NdisFreeNetBufferPool");
+    let run = Run::with(&driver, &data("mixed.pcap"));
+    let error = run.outcome.as_ref().expect_err("pools are freed as what they are not");
+    assert_eq!(error.exit_status(), 1);
+    let reason = error.to_string();
+    assert!(reason.contains("C11 WrongFree") && !reason.contains('\n'), "{reason}");
+    assert!(run.printed.contains("C11 WrongFree"), "{}", run.printed);
+    let report = run.report();
+    let violations = report["violations"].as_array().expect("a list");
+    assert!(violations.iter().any(|it| it["rule"] == json!("C11 WrongFree")), "{report}");
 }
 
 #[test]

@@ -64,8 +64,8 @@ pub(super) struct AfterRestart {
     pub(super) ndis_allocations_for_retreat: u64,
 }
 
-/// A frame that the driver did not take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A frame that the driver did not take; in the order of the capture.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(super) struct Refusal {
     /// Which frame of the capture, from 1.
     pub(super) number: usize,

@@ -1,6 +1,6 @@
 //! What the demo prints.
 
-use std::{fmt, path::Display};
+use std::{collections::BTreeMap, fmt, path::Display};
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 
@@ -86,7 +86,7 @@ impl Text<'_> {
             if before == after { before.to_string() } else { format!("{before}, then {after}") }
         });
         let names = adapters.iter().map(|it| format!("Adapter {}", it.name));
-        table.set_header(["".to_owned()].into_iter().chain(names));
+        table.set_header([String::new()].into_iter().chain(names));
         table
     }
 
@@ -107,13 +107,10 @@ impl Text<'_> {
 
     /// The frames that were not taken, each named once.
     fn refusals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut all: Vec<(&Refusal, Vec<&str>)> = Vec::new();
+        let mut all: BTreeMap<&Refusal, Vec<&str>> = BTreeMap::new();
         for adapter in &self.report.adapters {
             for refusal in &adapter.frames_refused {
-                match all.iter_mut().find(|(known, _)| *known == refusal) {
-                    Some((_, names)) => names.push(adapter.name),
-                    None => all.push((refusal, vec![adapter.name])),
-                }
+                all.entry(refusal).or_default().push(adapter.name);
             }
         }
         if all.is_empty() {

@@ -2,6 +2,7 @@
 //! does not.
 
 use framecast_tests::{Stage, batch, bytes_of, frame, frames, inject_pending, joined_batch, roomy};
+use framecastctl::{Injection, Status};
 use ndis_lab::abi::nbl::information;
 use ndis_lab::{Completion, Frame, Irql, NbSpec, NblSpec, NtStatus, Order, Policy, Stack};
 use protocol::{CountersReply, Direction, Reason};
@@ -274,6 +275,32 @@ fn a_completed_chain_of_own_and_foreign_sends_is_parted() {
         assert!(injections.iter().all(|it| it.result().is_some_and(|it| it.status.is_success())));
     }
     assert_eq!(counters(&stage, &adapter).get(Reason::Sent), 3 * 13);
+    drop(client);
+    stage.end();
+}
+
+#[test]
+fn one_foreign_send_among_own_ones_and_one_own_among_foreign_ones_are_parted() {
+    let stage = Stage::new();
+    let adapter = stage.adapter(roomy());
+    let client = stage.client();
+    for (foreign, own) in [(1, 3), (3, 1), (1, 1)] {
+        for (order, status) in
+            [(Order::Forward, NtStatus::SUCCESS), (Order::Reverse, NtStatus::RESOURCES)]
+        {
+            adapter.hold_sends();
+            let before = adapter.completions_above().len();
+            let batch = batch(frames(own, 60));
+            let done = inject_pending(&client, adapter.config().luid, Direction::Send, &batch);
+            adapter.send_from_above(frames(foreign, 60));
+            adapter.fail_sends(status);
+            adapter.release_sends(order);
+            assert_eq!(came_back(&adapter.completions_above()[before..], status).len(), foreign);
+            let done = Injection::from_output(&done.wait().output).expect("an answer");
+            assert_eq!(done.statuses, vec![Status(status.0); own]);
+            adapter.fail_sends(NtStatus::SUCCESS);
+        }
+    }
     drop(client);
     stage.end();
 }

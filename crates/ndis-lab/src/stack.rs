@@ -108,6 +108,19 @@ impl Stack {
         lock(&self.module.inner).dispatch_flag = flag;
     }
 
+    /// The port that calls name which bring lists to the filter; a new stack names port 0.
+    pub fn set_port(&self, port: u32) {
+        lock(&self.module.inner).port = port;
+    }
+
+    /// What else the flags of sends (`NDIS_SEND_FLAGS_*`) and of receives
+    /// (`NDIS_RECEIVE_FLAGS_*`) say from now on.
+    pub fn set_call_flags(&self, send: u32, receive: u32) {
+        let mut inner = lock(&self.module.inner);
+        inner.send_flags = send;
+        inner.receive_flags = receive;
+    }
+
     /// The protocol sends lists, in one chain: FilterSendNetBufferLists.
     pub fn send_from_above<L: Into<NblSpec>>(&self, lists: impl IntoIterator<Item = L>) {
         protocol::send(&self.machine, &self.module, lists, 0);
@@ -303,5 +316,22 @@ impl Stack {
     /// FilterDevicePnPEventNotify.
     pub fn device_pnp_event(&self, event: u32, bytes: &[u8]) {
         pnp::device_event(&self.machine, &self.module, event, bytes);
+    }
+
+    /// What the drivers above answer to events from now on.
+    pub fn answer_net_pnp_events(&self, status: NtStatus) {
+        lock(&self.module.upper).event_answer = status;
+    }
+
+    /// The events that the drivers above were told of, and what came with them, in order.
+    #[must_use]
+    pub fn net_pnp_events_above(&self) -> Vec<(u32, Vec<u8>)> {
+        lock(&self.module.upper).events.clone()
+    }
+
+    /// The events that the drivers below were told of, and what came with them, in order.
+    #[must_use]
+    pub fn device_pnp_events_below(&self) -> Vec<(u32, Vec<u8>)> {
+        lock(&self.module.lower).events.clone()
     }
 }

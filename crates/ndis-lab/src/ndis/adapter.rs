@@ -39,6 +39,8 @@ pub(crate) struct LowerEdge {
     /// OID requests that it has not answered.
     pub(crate) oids_held: Vec<(Guest<OidRequest>, NtStatus)>,
     pub(crate) oids: Vec<u32>,
+    /// Events that it was told of.
+    pub(crate) events: Vec<(u32, Vec<u8>)>,
 }
 
 impl Default for LowerEdge {
@@ -56,6 +58,7 @@ impl Default for LowerEdge {
             oid_answer: OidAnswer::default(),
             oids_held: Vec::new(),
             oids: Vec::new(),
+            events: Vec::new(),
         }
     }
 }
@@ -243,6 +246,8 @@ pub(crate) fn indicate<L: Into<NblSpec>>(
     }
     let first = chain::link(&lists);
     let (level, flag) = module.data_level();
+    let (port, _, receive_flags) = module.call_parameters();
+    let flags = flags | flag | receive_flags;
     let count = u32::try_from(lists.len()).unwrap_or(u32::MAX);
     if let Some(handler) = module.handlers().receive {
         let context = module.context();
@@ -250,11 +255,11 @@ pub(crate) fn indicate<L: Into<NblSpec>>(
             module.data_frame("FilterReceiveNetBufferLists"),
             level,
             first.address(),
-            || handler(context, first, 0, count, flags | flag),
+            || handler(context, first, port, count, flags),
         );
         protocol::end_call(machine, &lists);
     } else {
-        receive::bypass(machine, module, &lists, flags | flag);
+        receive::bypass(machine, module, &lists, port, flags);
     }
     if resources {
         check_lent(machine, &lists);

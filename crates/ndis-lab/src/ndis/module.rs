@@ -48,6 +48,11 @@ pub(crate) struct Inner {
     /// At which IRQL the data path runs, and whether flags say so.
     pub(crate) level: Irql,
     pub(crate) dispatch_flag: bool,
+    /// The port of the calls that bring lists, and what else the flags of sends and of receives
+    /// say.
+    pub(crate) port: u32,
+    pub(crate) send_flags: u32,
+    pub(crate) receive_flags: u32,
 }
 
 impl Inner {
@@ -111,6 +116,9 @@ impl Module {
                 reported: None,
                 level: Irql::DISPATCH,
                 dispatch_flag: true,
+                port: 0,
+                send_flags: 0,
+                receive_flags: 0,
             }),
             changed: Condvar::new(),
             lower: Mutex::default(),
@@ -147,6 +155,13 @@ impl Module {
         let inner = lock(&self.inner);
         let flag = inner.dispatch_flag && inner.level == Irql::DISPATCH;
         (inner.level, u32::from(flag))
+    }
+
+    /// The port of the calls that bring lists, and further flags of those that do so downwards
+    /// and upwards.
+    pub(crate) fn call_parameters(&self) -> (u32, u32, u32) {
+        let inner = lock(&self.inner);
+        (inner.port, inner.send_flags, inner.receive_flags)
     }
 
     /// The number of a further call that carries lists.

@@ -104,10 +104,9 @@ pub(crate) fn net_event(
 
 /// Passes an event to the drivers above.
 pub extern "win64" fn NdisFNetPnPEvent(filter: Handle, event: Guest<u8>) -> NtStatus {
+    type N = NetPnpEventNotification;
     let call = Call::enter("NdisFNetPnPEvent", Irql::PASSIVE, event.address());
-    if state::module(&call, filter).is_none() {
-        return NtStatus::FAILURE;
-    }
+    let Some(module) = state::module(&call, filter) else { return NtStatus::FAILURE };
     if processor::any_frame(|frame| frame.callback == "FilterOidRequest") {
         let message = "NdisFNetPnPEvent is called while an OID request is handled";
         call.violate(Rule::NetPnpInOid, message, &[]);
@@ -115,7 +114,12 @@ pub extern "win64" fn NdisFNetPnPEvent(filter: Handle, event: Guest<u8>) -> NtSt
     if !header::check(&call, event, object::DEFAULT, &[(1, 164)]) {
         return NtStatus::FAILURE;
     }
-    NtStatus::SUCCESS
+    let event = event.cast::<N>();
+    let length = event.get(N::EVENT_BUFFER_LENGTH) as usize;
+    let bytes = event.get(N::EVENT_BUFFER).read_bytes(length);
+    let mut upper = lock(&module.upper);
+    upper.events.push((event.get(N::EVENT), bytes));
+    upper.event_answer
 }
 
 /// NDIS tells the drivers below of an event.
@@ -140,8 +144,14 @@ pub(crate) fn device_event(machine: &Arc<Machine>, module: &Arc<Module>, event: 
 
 /// Passes an event to the drivers below.
 pub extern "win64" fn NdisFDevicePnPEventNotify(filter: Handle, event: Guest<u8>) {
+    type D = DevicePnpEventNotification;
     let call = Call::enter("NdisFDevicePnPEventNotify", Irql::PASSIVE, event.address());
-    if state::module(&call, filter).is_some() {
-        header::check(&call, event, object::DEFAULT, &[(1, 44)]);
+    let Some(module) = state::module(&call, filter) else { return };
+    if !header::check(&call, event, object::DEFAULT, &[(1, 44)]) {
+        return;
     }
+    let event = event.cast::<D>();
+    let length = event.get(D::INFORMATION_BUFFER_LENGTH) as usize;
+    let bytes = event.get(D::INFORMATION_BUFFER).read_bytes(length);
+    lock(&module.lower).events.push((event.get(D::EVENT), bytes));
 }

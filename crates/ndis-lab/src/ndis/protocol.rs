@@ -33,6 +33,9 @@ pub(crate) struct UpperEdge {
     pub(crate) completions: Vec<Completion>,
     pub(crate) sent: u64,
     pub(crate) statuses: Vec<NtStatus>,
+    /// Events that it was told of, and what it answers to them.
+    pub(crate) events: Vec<(u32, Vec<u8>)>,
+    pub(crate) event_answer: NtStatus,
 }
 
 impl Default for UpperEdge {
@@ -46,6 +49,8 @@ impl Default for UpperEdge {
             completions: Vec::new(),
             sent: 0,
             statuses: Vec::new(),
+            events: Vec::new(),
+            event_answer: NtStatus::SUCCESS,
         }
     }
 }
@@ -84,10 +89,12 @@ pub(crate) fn send<L: Into<NblSpec>>(
     }
     let first = chain::link(&lists);
     let (level, flag) = module.data_level();
+    let (port, send_flags, _) = module.call_parameters();
+    let flags = flags | flag | send_flags;
     let before = module.paused_and_transitions();
     let Some(handler) = module.handlers().send else {
         let lists = lists.into_iter().map(|list| (list, false)).collect();
-        adapter::transmit(machine, module, &Arrival { lists, port: 0, flags: flags | flag });
+        adapter::transmit(machine, module, &Arrival { lists, port, flags });
         return;
     };
     let context = module.context();
@@ -95,7 +102,7 @@ pub(crate) fn send<L: Into<NblSpec>>(
         module.data_frame("FilterSendNetBufferLists"),
         level,
         first.address(),
-        || handler(context, first, 0, flags | flag),
+        || handler(context, first, port, flags),
     );
     end_call(machine, &lists);
     // A state that changed meanwhile says nothing about what the driver should have done.

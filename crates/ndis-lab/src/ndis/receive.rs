@@ -92,13 +92,14 @@ pub(crate) fn bypass(
     machine: &Arc<Machine>,
     module: &Arc<Module>,
     lists: &[Guest<NetBufferList>],
+    port: u32,
     flags: u32,
 ) {
     for &list in lists {
         protocol::hold(machine, list, Holder::Ndis);
     }
     let lists = lists.iter().map(|&list| (list, false)).collect();
-    protocol::receive(machine, module, lists, 0, flags);
+    protocol::receive(machine, module, lists, port, flags);
 }
 
 /// Gives lists back to the filter that indicated them, or past it.

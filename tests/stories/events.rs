@@ -36,6 +36,12 @@ fn in_every_state(stage: &Stage, adapter: &Stack, mut each: impl FnMut()) {
     each();
 }
 
+/// Every event below `count`, with its own number beside it, once for each of four states.
+fn told_four_times(count: u32) -> Vec<(u32, Vec<u8>)> {
+    let told = |event: u32| (event, event.to_le_bytes().to_vec());
+    (0..4).flat_map(|_| (0..count).map(told)).collect()
+}
+
 #[test]
 fn statuses_pass_up_in_every_state_and_in_order() {
     let stage = Stage::new();
@@ -73,12 +79,24 @@ fn network_events_pass_up_in_every_state() {
     let adapter = stage.driver.attach(roomy()).expect("attach");
     in_every_state(&stage, &adapter, || {
         for event in 0..NET_EVENTS {
-            assert_eq!(adapter.net_pnp_event(event, &[1, 2, 3, 4]), NtStatus::SUCCESS);
+            assert_eq!(adapter.net_pnp_event(event, &event.to_le_bytes()), NtStatus::SUCCESS);
         }
     });
-    let all: Vec<_> = (0..NET_EVENTS.into()).collect();
-    assert_eq!(calls(&stage, "FilterNetPnPEvent"), all.repeat(4));
-    assert_eq!(calls(&stage, "NdisFNetPnPEvent").len(), all.len() * 4);
+    assert_eq!(adapter.net_pnp_events_above(), told_four_times(NET_EVENTS));
+    stage.end();
+}
+
+#[test]
+fn the_drivers_above_decide_what_a_network_event_is_answered() {
+    const QUERY_POWER: u32 = 1;
+    const QUERY_REMOVE_DEVICE: u32 = 2;
+    let stage = Stage::new();
+    let adapter = stage.adapter(roomy());
+    for status in [NtStatus::FAILURE, NtStatus::NOT_SUPPORTED, NtStatus::SUCCESS] {
+        adapter.answer_net_pnp_events(status);
+        assert_eq!(adapter.net_pnp_event(QUERY_POWER, &[0; 4]), status);
+        assert_eq!(adapter.net_pnp_event(QUERY_REMOVE_DEVICE, &[]), status);
+    }
     stage.end();
 }
 
@@ -107,11 +125,9 @@ fn device_events_pass_down_in_every_state() {
     let adapter = stage.driver.attach(roomy()).expect("attach");
     in_every_state(&stage, &adapter, || {
         for event in 0..DEVICE_EVENTS {
-            adapter.device_pnp_event(event, &1_u32.to_le_bytes());
+            adapter.device_pnp_event(event, &event.to_le_bytes());
         }
     });
-    let all: Vec<_> = (0..DEVICE_EVENTS.into()).collect();
-    assert_eq!(calls(&stage, "FilterDevicePnPEventNotify"), all.repeat(4));
-    assert_eq!(calls(&stage, "NdisFDevicePnPEventNotify").len(), all.len() * 4);
+    assert_eq!(adapter.device_pnp_events_below(), told_four_times(DEVICE_EVENTS));
     stage.end();
 }

@@ -129,6 +129,29 @@ fn a_request_to_look_for_loopback_passes() {
 }
 
 #[test]
+fn the_port_and_every_other_flag_pass_as_they_came() {
+    /// `NDIS_SEND_FLAGS_SINGLE_QUEUE`
+    const SEND_FLAGS: u32 = 0x4;
+    /// From `NDIS_RECEIVE_FLAGS_SINGLE_ETHER_TYPE` to `NDIS_RECEIVE_FLAGS_MORE_NBLS`
+    const RECEIVE_FLAGS: u32 = 0x3F00;
+    let stage = Stage::new();
+    let adapter = stage.adapter(roomy());
+    adapter.set_port(7);
+    adapter.set_call_flags(SEND_FLAGS, RECEIVE_FLAGS);
+    adapter.send_from_above_with_loopback(frames(3, 60));
+    adapter.indicate_from_below(frames(3, 60), false);
+    adapter.indicate_from_below(frames(3, 60), true);
+    let (wire, above) = (adapter.wire(), adapter.received_above());
+    assert!(wire.iter().chain(&above).all(|it| it.port == 7));
+    let sent = SEND_FLAGS | CHECK_FOR_LOOPBACK | DISPATCH_LEVEL;
+    let received = RECEIVE_FLAGS | DISPATCH_LEVEL;
+    assert_eq!(wire.iter().map(|it| it.call_flags).collect::<Vec<_>>(), [sent; 3]);
+    assert!(above[..3].iter().all(|it| it.call_flags == received));
+    assert!(above[3..].iter().all(|it| it.call_flags == received | RESOURCES));
+    stage.end();
+}
+
+#[test]
 fn lent_receives_pass_within_the_call_and_are_never_returned() {
     let stage = Stage::new();
     let adapter = stage.adapter(roomy());

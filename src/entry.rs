@@ -24,10 +24,9 @@ const CONTROL: DeviceNames = DeviceNames {
     security: CountedString::new(utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)")),
 };
 
-/// The loaded driver. Field order is the order of its end: no more requests, then no more modules.
+/// The loaded driver: its control device, which keeps it registered.
 struct LoadedFramecast {
-    _control: ControlDevice<Framecast>,
-    _registration: Registration<Framecast>,
+    _control: ControlDevice<Framecast, Framecast>,
 }
 
 impl Driver for LoadedFramecast {
@@ -37,8 +36,7 @@ impl Driver for LoadedFramecast {
             cancel_ids: PartialCancelId::generate(),
         })?;
         let registration = Registration::new(object, &NAMES, framecast.clone())?;
-        let control = ControlDevice::new(&registration, &CONTROL, framecast)?;
-        Ok(Self { _control: control, _registration: registration })
+        Ok(Self { _control: ControlDevice::new(registration, &CONTROL, framecast)? })
     }
 }
 

@@ -53,14 +53,11 @@ impl Adapter {
 }
 
 impl MacAddress {
-    fn new(address: &[u8]) -> Self {
-        let mut bytes = [0; 32];
-        let mut length = 0_u32;
-        for (place, byte) in bytes.iter_mut().zip(address) {
-            *place = *byte;
-            length = length.saturating_add(1);
+    fn new((mut bytes, length): ([u8; 32], usize)) -> Self {
+        for byte in bytes.iter_mut().skip(length) {
+            *byte = 0;
         }
-        Self { bytes, length }
+        Self { bytes, length: u32::try_from(length).unwrap_or_default() }
     }
 }
 

@@ -27,43 +27,40 @@ impl Adapters {
     ///
     /// [`Error::Resources`]: there are [`LIMIT`] already.
     pub fn insert(&self, module: Shared<FilterModule>) -> Result {
-        let refused = self.modules.lock().push(module);
+        let refused = self.modules.with(|modules| modules.push(module));
         // Out of the lock: a refused module may have no other owner.
         refused.map_err(|_| Error::Resources)
     }
 
     /// Takes a module off the list, and keeps what it has counted.
     pub fn remove(&self, module: &FilterModule) {
-        self.gone.absorb(&module.counters);
-        let mut removed = None;
-        let mut modules = self.modules.lock();
-        if let Some(place) =
-            modules.iter_mut().position(|it| core::ptr::eq(&raw const **it, module))
-            && place < modules.len()
-        {
-            removed = Some(modules.swap_remove(place));
-        }
-        drop(modules);
+        let removed = self.modules.with(|modules| {
+            let place = modules.iter().position(|it| core::ptr::eq(&raw const **it, module))?;
+            (place < modules.len()).then(|| modules.swap_remove(place))
+        });
         // Out of the lock: the last owner frees.
-        drop(removed);
+        if let Some(removed) = removed {
+            self.gone.absorb(&removed.counters);
+        }
     }
 
     /// The module on the adapter with this LUID.
     #[must_use]
     pub fn find(&self, luid: u64) -> Option<Shared<FilterModule>> {
-        self.modules.lock().iter().find(|module| module.adapter.luid == luid).cloned()
+        self.modules
+            .with(|modules| modules.iter().find(|module| module.adapter.luid == luid).cloned())
     }
 
     /// The module at this place of the list.
     #[must_use]
     pub fn get(&self, place: usize) -> Option<Shared<FilterModule>> {
-        self.modules.lock().get(place).cloned()
+        self.modules.with(|modules| modules.get(place).cloned())
     }
 
     /// How many modules there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.modules.lock().len()
+        self.modules.with(|modules| modules.len())
     }
 
     /// Calls `each` for every module, with no lock held; modules that come or go meanwhile may be

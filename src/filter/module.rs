@@ -9,12 +9,11 @@ use super::{
 };
 use crate::{
     ndis::{
-        BorrowedIndication, Error, Homecoming, Module, Origin, PauseCompletion, Progress,
-        ReceiveIndication, RestartAttributes, Result, SendRequest, Shared, SpinLock,
+        BorrowedIndication, Error, Homecoming, Module, Origin, PoolSizes, ReceiveIndication,
+        RestartAttributes, Result, Running, SendRequest, Shared, SpinLock,
     },
     services::inject::{self, Ticket},
 };
-use core::sync::atomic::{AtomicU32, Ordering};
 
 /// What Framecast keeps for one adapter.
 pub struct FilterModule {
@@ -25,17 +24,20 @@ pub struct FilterModule {
     /// Injections that wait for frame buffers.
     pub injections: inject::Queue,
     /// What lists are originated with.
-    pub origin: Origin<Ticket>,
+    pub origin: Shared<Origin<Ticket>>,
     pub(super) adapters: Shared<Adapters>,
     pub(super) plan: SpinLock<Option<Plan>>,
-    rebuilds: AtomicU32,
     state: SpinLock<State>,
 }
 
 impl FilterModule {
     /// A module that is attaching to `adapter`.
     #[must_use]
-    pub const fn new(adapter: Adapter, origin: Origin<Ticket>, adapters: Shared<Adapters>) -> Self {
+    pub const fn new(
+        adapter: Adapter,
+        origin: Shared<Origin<Ticket>>,
+        adapters: Shared<Adapters>,
+    ) -> Self {
         Self {
             adapter,
             counters: Counters::new(),
@@ -43,14 +45,13 @@ impl FilterModule {
             origin,
             adapters,
             plan: SpinLock::new(None),
-            rebuilds: AtomicU32::new(0),
             state: SpinLock::new(State::Attaching),
         }
     }
 
     /// The state now.
     pub fn state(&self) -> State {
-        let state = *self.state.lock();
+        let state = self.state.with(|state| *state);
         // The last list home completes a pause; nobody has told the state of it.
         if state == State::Pausing && !self.origin.is_occupied() {
             return State::Paused;
@@ -65,58 +66,62 @@ impl FilterModule {
     /// [`Error::BadState`]: the event is not possible now; the state stays.
     pub(super) fn on(&self, event: Event) -> Result {
         let occupied = self.origin.is_occupied();
-        let mut state = self.state.lock();
-        if *state == State::Pausing && !occupied {
-            *state = State::Paused;
-        }
-        *state = state.on(event).ok_or(Error::BadState)?;
-        Ok(())
+        self.state.with(|state| {
+            if *state == State::Pausing && !occupied {
+                *state = State::Paused;
+            }
+            *state = state.on(event).ok_or(Error::BadState)?;
+            Ok(())
+        })
     }
 
     /// The plan that the pools follow.
     pub fn plan(&self) -> Option<Plan> {
-        *self.plan.lock()
-    }
-
-    /// How often the pools were made anew.
-    pub fn rebuilds(&self) -> u32 {
-        self.rebuilds.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn count_rebuild(&self) {
-        self.rebuilds.fetch_add(1, Ordering::Relaxed);
+        self.plan.with(|plan| *plan)
     }
 }
 
 impl Module for FilterModule {
     type Ticket = Ticket;
 
-    fn origin(&self) -> &Origin<Ticket> {
-        &self.origin
+    fn restart(&self, attributes: &RestartAttributes<'_>) -> Result<PoolSizes> {
+        self.on(Event::Restart)?;
+        Ok(self.replan(attributes))
     }
 
-    fn restart(&self, attributes: &RestartAttributes<'_>) -> Result {
-        self.restarted(attributes)
+    fn restarted(&self, result: Result) {
+        let event = if result.is_ok() { Event::Restarted } else { Event::RestartFailed };
+        // NDIS restarts what is paused; if it did not, the state stays what it was.
+        let _impossible = self.on(event);
     }
 
-    fn pause(&self, completion: PauseCompletion) -> Progress {
-        self.paused(completion)
+    fn pausing(&self) {
+        let _impossible = self.on(Event::Pause);
+        self.injections.serve(self);
     }
 
-    fn detach(module: Shared<Self>) {
-        module.detached();
+    fn detached(&self) {
+        self.adapters.remove(self);
     }
 
-    fn send(&self, request: SendRequest<'_>) {
-        self.pass_down(request);
+    fn go_on(&self) {
+        self.injections.serve(self);
     }
 
-    fn receive(&self, indication: ReceiveIndication<'_>) {
-        self.pass_up(indication);
+    fn send(&self, request: SendRequest<'_>, running: Option<&Running<'_, Ticket>>) {
+        self.pass_down(request, running);
     }
 
-    fn receive_borrowed(&self, indication: &BorrowedIndication<'_>) {
-        self.pass_up_borrowed(indication);
+    fn receive(&self, indication: ReceiveIndication<'_>, running: Option<&Running<'_, Ticket>>) {
+        self.pass_up(indication, running);
+    }
+
+    fn receive_borrowed(
+        &self,
+        indication: &BorrowedIndication<'_>,
+        running: Option<&Running<'_, Ticket>>,
+    ) {
+        self.pass_up_borrowed(indication, running);
     }
 
     fn came_home(&self, lists: &mut Homecoming<'_, Ticket>) {

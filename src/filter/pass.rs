@@ -1,13 +1,20 @@
 //! What passes: everything, as it came, while the module runs.
 
 use super::module::FilterModule;
-use crate::ndis::{BorrowedIndication, ReceiveIndication, SendRequest, Status};
+use crate::{
+    ndis::{BorrowedIndication, ReceiveIndication, Running, SendRequest, Status},
+    services::inject::Ticket,
+};
 use protocol::Reason;
 
 impl FilterModule {
-    pub(super) fn pass_down(&self, request: SendRequest<'_>) {
-        match self.origin.enter() {
-            Some(running) => request.forward(&running),
+    pub(super) fn pass_down(
+        &self,
+        request: SendRequest<'_>,
+        running: Option<&Running<'_, Ticket>>,
+    ) {
+        match running {
+            Some(running) => request.forward(running),
             None => {
                 self.counters.add(Reason::SendsRejectedPaused, request.len().into());
                 request.complete(Status::PAUSED);
@@ -15,9 +22,13 @@ impl FilterModule {
         }
     }
 
-    pub(super) fn pass_up(&self, indication: ReceiveIndication<'_>) {
-        match self.origin.enter() {
-            Some(running) => indication.forward(&running),
+    pub(super) fn pass_up(
+        &self,
+        indication: ReceiveIndication<'_>,
+        running: Option<&Running<'_, Ticket>>,
+    ) {
+        match running {
+            Some(running) => indication.forward(running),
             None => {
                 self.counters.add(Reason::ReceivesRejectedPaused, indication.len().into());
                 indication.give_back();
@@ -25,9 +36,13 @@ impl FilterModule {
         }
     }
 
-    pub(super) fn pass_up_borrowed(&self, indication: &BorrowedIndication<'_>) {
-        match self.origin.enter() {
-            Some(running) => indication.forward(&running),
+    pub(super) fn pass_up_borrowed(
+        &self,
+        indication: &BorrowedIndication<'_>,
+        running: Option<&Running<'_, Ticket>>,
+    ) {
+        match running {
+            Some(running) => indication.forward(running),
             // They go back by themselves when this returns.
             None => self.counters.add(Reason::ReceivesRejectedPaused, indication.len().into()),
         }

@@ -1,10 +1,10 @@
 #![expect(unsafe_code, reason = "reads NDIS_FILTER_ATTACH_PARAMETERS")]
 
 use super::{
-    handle::FilterHandle,
     status::{Error, Result, Status},
     sys::{self, NDIS_FILTER_ATTACH_PARAMETERS, UNICODE_STRING},
 };
+use core::{marker::PhantomData, ptr::NonNull};
 
 /// What NDIS tells of an adapter when it attaches a module to it.
 ///
@@ -14,8 +14,16 @@ use super::{
 ///
 /// Follows NDIS_FILTER_ATTACH_PARAMETERS.
 pub struct Attachment<'a> {
-    handle: FilterHandle,
-    raw: &'a NDIS_FILTER_ATTACH_PARAMETERS,
+    raw: NonNull<NDIS_FILTER_ATTACH_PARAMETERS>,
+    _attach: PhantomData<&'a NDIS_FILTER_ATTACH_PARAMETERS>,
+}
+
+/// Copies one member of revision 1.
+macro_rules! member {
+    ($attachment:expr, $name:ident) => {{
+        // SAFETY: the parameters cover revision 1, which has the member, by the type's invariant.
+        unsafe { (&raw const (*$attachment.raw.as_ptr()).$name).read() }
+    }};
 }
 
 impl<'a> Attachment<'a> {
@@ -27,67 +35,61 @@ impl<'a> Attachment<'a> {
     /// # Safety
     ///
     /// `raw` is null or what NDIS gave to FilterAttach, and lives for `'a`.
-    pub(super) unsafe fn new(
-        handle: FilterHandle,
-        raw: *const NDIS_FILTER_ATTACH_PARAMETERS,
-    ) -> Result<Self> {
+    pub(super) unsafe fn new(raw: *mut NDIS_FILTER_ATTACH_PARAMETERS) -> Result<Self> {
         let invalid = Error::Other(Status::INVALID_PARAMETER);
-        // SAFETY: NDIS' own structure, of which revision 1 is read, or less after the check below.
-        let raw = unsafe { raw.as_ref() }.ok_or(invalid)?;
-        if u32::from(raw.Header.Type) != sys::NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS
-            || raw.Header.Revision < 1
-            || raw.Header.Size < sys::NDIS_SIZEOF_FILTER_ATTACH_PARAMETERS_REVISION_1
+        let raw = NonNull::new(raw).ok_or(invalid)?;
+        // SAFETY: every revision starts with its header.
+        let header = unsafe { (*raw.as_ptr()).Header };
+        if u32::from(header.Type) != sys::NDIS_OBJECT_TYPE_FILTER_ATTACH_PARAMETERS
+            || header.Revision < 1
+            || header.Size < sys::NDIS_SIZEOF_FILTER_ATTACH_PARAMETERS_REVISION_1
         {
             return Err(invalid);
         }
         // INVARIANT: at least revision 1.
-        Ok(Self { handle, raw })
-    }
-
-    /// The handle by which NDIS knows the module.
-    #[must_use]
-    pub const fn handle(&self) -> FilterHandle {
-        self.handle
+        Ok(Self { raw, _attach: PhantomData })
     }
 
     /// The adapter's NET_LUID.
     #[must_use]
-    pub const fn luid(&self) -> u64 {
+    pub fn luid(&self) -> u64 {
         // CAST: a NET_LUID is a union over its 64-bit value.
-        let luid = (&raw const self.raw.BaseMiniportNetLuid).cast::<u64>();
-        // SAFETY: a member of revision 1.
-        unsafe { luid.read() }
+        let luid = member!(self, BaseMiniportNetLuid);
+        // SAFETY: as large as its value.
+        unsafe { (&raw const luid).cast::<u64>().read() }
     }
 
     /// The adapter's interface index.
     #[must_use]
-    pub const fn if_index(&self) -> u32 {
-        self.raw.BaseMiniportIfIndex
+    pub fn if_index(&self) -> u32 {
+        member!(self, BaseMiniportIfIndex)
     }
 
     /// NDIS_MEDIUM.
     #[must_use]
-    pub const fn medium(&self) -> i32 {
-        self.raw.MiniportMediaType
+    pub fn medium(&self) -> i32 {
+        member!(self, MiniportMediaType)
     }
 
-    /// The current link-layer address: as many bytes as count.
+    /// The current link-layer address: the first so many of 32 bytes.
     #[must_use]
-    pub fn mac_address(&self) -> &'a [u8] {
-        let address = self.raw.CurrentMacAddress.as_slice();
-        address.get(..usize::from(self.raw.MacAddressLength)).unwrap_or(address)
+    pub fn mac_address(&self) -> ([u8; 32], usize) {
+        let length = usize::from(member!(self, MacAddressLength));
+        (member!(self, CurrentMacAddress), length.min(32))
     }
 
     /// The adapter's device name, `\Device\{GUID}`, in UTF-16.
     pub fn device_name(&self) -> impl Iterator<Item = u16> + Clone + 'a {
+        let name = member!(self, BaseMiniportName);
         // SAFETY: a string of NDIS', alive as long as the parameters.
-        unsafe { units(self.raw.BaseMiniportName) }
+        unsafe { units(name) }
     }
 
     /// The adapter's friendly name in UTF-16.
     pub fn friendly_name(&self) -> impl Iterator<Item = u16> + Clone + 'a {
+        let name = member!(self, BaseMiniportInstanceName);
         // SAFETY: a string of NDIS', alive as long as the parameters.
-        unsafe { units(self.raw.BaseMiniportInstanceName) }
+        unsafe { units(name) }
     }
 }
 

@@ -4,13 +4,14 @@
 
 use super::{
     attach::Attachment,
-    chain::{self, ForeignChain, Homecoming},
-    driver::{Filter, Module},
+    chain::{self, ForeignChain},
+    driver::{Filter, Module, Ticket},
     event::{DevicePnPEvent, NetPnPEvent, StatusIndication},
     handle::FilterHandle,
+    later::Later,
     memory::Shared,
     oid::{self, OidRequest},
-    origin::PauseCompletion,
+    origin::{Origin, PauseCompletion, Running},
     restart::RestartAttributes,
     status::{Error, Result, Status},
     sys::{
@@ -23,12 +24,28 @@ use super::{
 };
 use core::ptr::NonNull;
 
-/// The module behind the context that [`attach`] set.
+/// What NDIS keeps for a module.
+struct Attached<F: Filter> {
+    module: Shared<F::Module>,
+    origin: Shared<Origin<Ticket<F>>>,
+}
+
+impl<F: Filter> Attached<F> {
+    fn handle(&self) -> FilterHandle {
+        self.origin.handle()
+    }
+
+    fn enter(&self) -> Option<Running<'_, Ticket<F>>> {
+        self.origin.enter()
+    }
+}
+
+/// What [`attach`] gave NDIS to keep.
 ///
 /// # Safety
 ///
 /// NDIS gave `context` to a callback of a module of `F` that is attached for `'m`.
-unsafe fn module<'m, F: Filter>(context: NDIS_HANDLE) -> Option<&'m F::Module> {
+unsafe fn attached<'m, F: Filter>(context: NDIS_HANDLE) -> Option<&'m Attached<F>> {
     // SAFETY: `attach` made the context of a `Shared`, which only `detach` takes back.
     unsafe { Shared::peek(context) }
 }
@@ -44,14 +61,36 @@ pub(super) unsafe extern "C" fn attach<F: Filter>(
     // SAFETY: the registration keeps its filter alive.
     let filter: Option<&F> = unsafe { Shared::peek(driver_context) };
     // SAFETY: NDIS' own parameters, alive through the call.
-    let adapter = unsafe { Attachment::new(handle, parameters) };
-    Status::from(try_attach(filter, adapter)).as_raw()
+    let adapter = unsafe { Attachment::new(parameters) };
+    let result = adapter.and_then(|adapter| {
+        let filter = filter.ok_or(Error::BadState)?;
+        let later = Later::new(handle, go_on::<F>)?;
+        let origin = Shared::try_new(Origin::new(handle, later))?;
+        let result = try_attach(filter, &adapter, &origin);
+        if result.is_err() {
+            origin.free();
+        }
+        result
+    });
+    Status::from(result).as_raw()
 }
 
-fn try_attach<F: Filter>(filter: Option<&F>, adapter: Result<Attachment<'_>>) -> Result {
-    let filter = filter.ok_or(Error::BadState)?;
-    let adapter = adapter?;
-    let module = filter.attach(&adapter)?;
+fn try_attach<F: Filter>(
+    filter: &F,
+    adapter: &Attachment<'_>,
+    origin: &Shared<Origin<Ticket<F>>>,
+) -> Result {
+    let module = filter.attach(adapter, origin.clone())?;
+    let kept = Shared::try_new(Attached::<F> { module: module.clone(), origin: origin.clone() });
+    let result = kept.and_then(|kept| set_attributes(kept, origin));
+    if result.is_err() {
+        module.detached();
+    }
+    result
+}
+
+/// Gives NDIS what it keeps for a module.
+fn set_attributes<F: Filter>(kept: Shared<Attached<F>>, origin: &Origin<Ticket<F>>) -> Result {
     #[expect(clippy::cast_possible_truncation, reason = "both constants fit a byte")]
     let attributes = NDIS_FILTER_ATTRIBUTES {
         Header: NDIS_OBJECT_HEADER {
@@ -61,44 +100,49 @@ fn try_attach<F: Filter>(filter: Option<&F>, adapter: Result<Attachment<'_>>) ->
         },
         Flags: 0,
     };
+    origin.later().set_context(kept.as_raw());
     // SAFETY: within FilterAttach, with the handle that NDIS gave.
     let status = unsafe {
         sys::NdisFSetAttributes(
-            adapter.handle().as_raw(),
-            module.as_raw(),
+            origin.handle().as_raw(),
+            kept.as_raw(),
             (&raw const attributes).cast_mut(),
         )
     };
-    let result = Status::from_raw(status).ok();
-    match result {
-        // NDIS has the context from here on, until `detach` takes it back.
-        Ok(()) => _ = module.into_raw(),
-        Err(_) => Module::detach(module),
-    }
-    result
+    Status::from_raw(status).ok()?;
+    // NDIS has the context from here on, until `detach` takes it back.
+    let _context = kept.into_raw();
+    Ok(())
 }
 
 /// FilterDetach.
 pub(super) unsafe extern "C" fn detach<F: Filter>(context: NDIS_HANDLE) {
     // SAFETY: `attach` made the context, and NDIS gives it back once.
-    let module = unsafe { Shared::<F::Module>::from_raw(context) };
-    if let Some(module) = module {
-        Module::detach(module);
+    if let Some(attached) = unsafe { Shared::<Attached<F>>::from_raw(context) } {
+        attached.module.detached();
+        attached.origin.free();
     }
 }
 
 /// FilterRestart.
+///
+/// The module runs from the end of this call on. NDIS takes it for running a moment later, when it
+/// has seen the answer; what is originated in between is what every filter risks that answers at
+/// once.
 pub(super) unsafe extern "C" fn restart<F: Filter>(
     context: NDIS_HANDLE,
     parameters: *mut NDIS_FILTER_RESTART_PARAMETERS,
 ) -> NDIS_STATUS {
     // SAFETY: an attached module's context.
-    let Some(module) = (unsafe { module::<F>(context) }) else {
+    let Some(attached) = (unsafe { attached::<F>(context) }) else {
         return Status::FAILURE.as_raw();
     };
     // SAFETY: NDIS' own parameters, alive through the call.
     let attributes = unsafe { RestartAttributes::from_raw(parameters) };
-    Status::from(module.restart(&attributes)).as_raw()
+    let sizes = attached.module.restart(&attributes);
+    let result = sizes.and_then(|sizes| attached.origin.open(sizes));
+    attached.module.restarted(result);
+    Status::from(result).as_raw()
 }
 
 /// FilterPause.
@@ -107,11 +151,27 @@ pub(super) unsafe extern "C" fn pause<F: Filter>(
     _parameters: *mut NDIS_FILTER_PAUSE_PARAMETERS,
 ) -> NDIS_STATUS {
     // SAFETY: an attached module's context.
-    let Some(module) = (unsafe { module::<F>(context) }) else {
+    let Some(attached) = (unsafe { attached::<F>(context) }) else {
         return Status::SUCCESS.as_raw();
     };
-    let completion = PauseCompletion::new(module.origin().handle());
-    Status::from(module.pause(completion)).as_raw()
+    let closing = attached.origin.close();
+    // What waits finds the origin closed, and is given up.
+    attached.module.pausing();
+    let Some(closing) = closing else { return Status::SUCCESS.as_raw() };
+    // Last: when the last list is home, the module may be gone.
+    Status::from(closing.drain(PauseCompletion::new(attached.handle()))).as_raw()
+}
+
+/// What [`Running::go_on_later`] queued.
+unsafe extern "C" fn go_on<F: Filter>(context: PVOID, _item: NDIS_HANDLE) {
+    // SAFETY: `attach` set the context, and what is queued keeps the module from pausing.
+    let Some(attached) = (unsafe { attached::<F>(context) }) else { return };
+    // SAFETY: `go_on_later` lent one user, for this call.
+    let loan = unsafe { attached.origin.gate().homecoming(1) };
+    attached.origin.later().has_started();
+    attached.module.go_on();
+    // Last: this may complete a pause, after which the module may be gone.
+    drop(loan);
 }
 
 /// FilterSendNetBufferLists.
@@ -122,11 +182,12 @@ pub(super) unsafe extern "C" fn send<F: Filter>(
     flags: ULONG,
 ) {
     // SAFETY: an attached module's context.
-    let module = unsafe { module::<F>(context) };
+    let attached = unsafe { attached::<F>(context) };
     // SAFETY: NDIS hands the chain to this driver.
     let lists = unsafe { ForeignChain::from_raw(lists) };
-    if let (Some(module), Some(lists)) = (module, lists) {
-        module.send(SendRequest::new(module.origin().handle(), lists, port, flags));
+    if let (Some(attached), Some(lists)) = (attached, lists) {
+        let request = SendRequest::new(attached.handle(), lists, port, flags);
+        attached.module.send(request, attached.enter().as_ref());
     }
 }
 
@@ -137,16 +198,19 @@ pub(super) unsafe extern "C" fn send_complete<F: Filter>(
     flags: ULONG,
 ) {
     // SAFETY: an attached module's context.
-    let Some(module) = (unsafe { module::<F>(context) }) else { return };
+    let Some(attached) = (unsafe { attached::<F>(context) }) else { return };
     // SAFETY: NDIS completes the chain to this module.
-    let (own, foreign) = unsafe { chain::part(lists, module.origin()) };
-    let handle = module.origin().handle().as_raw();
+    let (own, foreign) = unsafe { chain::part(lists, &attached.origin) };
+    let handle = attached.handle().as_raw();
     if let Some(foreign) = foreign {
         // SAFETY: lists that this module passed down, on their way back up.
         unsafe { sys::NdisFSendNetBufferListsComplete(handle, foreign.as_raw(), flags) };
     }
-    // Last: our own lists home may complete a pause, after which the module may be gone.
-    take_home(module, own);
+    if let Some(mut own) = own {
+        attached.module.came_home(&mut own);
+        // Last: our own lists home may complete a pause, after which the module may be gone.
+        drop(own);
+    }
 }
 
 /// FilterReceiveNetBufferLists.
@@ -158,16 +222,16 @@ pub(super) unsafe extern "C" fn receive<F: Filter>(
     flags: ULONG,
 ) {
     // SAFETY: an attached module's context.
-    let module = unsafe { module::<F>(context) };
+    let attached = unsafe { attached::<F>(context) };
     // SAFETY: NDIS hands the chain to this driver, or lends it for the length of the call.
     let lists = unsafe { ForeignChain::from_raw(lists) };
-    if let (Some(module), Some(lists)) = (module, lists) {
-        let handle = module.origin().handle();
-        let borrowed = BorrowedIndication::new(handle, lists, port, count, flags);
+    if let (Some(attached), Some(lists)) = (attached, lists) {
+        let borrowed = BorrowedIndication::new(attached.handle(), lists, port, count, flags);
+        let running = attached.enter();
         if flags & sys::NDIS_RECEIVE_FLAGS_RESOURCES == 0 {
-            module.receive(ReceiveIndication::new(borrowed));
+            attached.module.receive(ReceiveIndication::new(borrowed), running.as_ref());
         } else {
-            module.receive_borrowed(&borrowed);
+            attached.module.receive_borrowed(&borrowed, running.as_ref());
         }
     }
 }
@@ -179,21 +243,18 @@ pub(super) unsafe extern "C" fn give_back<F: Filter>(
     flags: ULONG,
 ) {
     // SAFETY: an attached module's context.
-    let Some(module) = (unsafe { module::<F>(context) }) else { return };
+    let Some(attached) = (unsafe { attached::<F>(context) }) else { return };
     // SAFETY: NDIS returns the chain to this module.
-    let (own, foreign) = unsafe { chain::part(lists, module.origin()) };
-    let handle = module.origin().handle().as_raw();
+    let (own, foreign) = unsafe { chain::part(lists, &attached.origin) };
+    let handle = attached.handle().as_raw();
     if let Some(foreign) = foreign {
         // SAFETY: lists that this module passed up, on their way back down.
         unsafe { sys::NdisFReturnNetBufferLists(handle, foreign.as_raw(), flags) };
     }
-    // Last: our own lists home may complete a pause, after which the module may be gone.
-    take_home(module, own);
-}
-
-fn take_home<M: Module>(module: &M, own: Option<Homecoming<'_, M::Ticket>>) {
     if let Some(mut own) = own {
-        module.came_home(&mut own);
+        attached.module.came_home(&mut own);
+        // Last: our own lists home may complete a pause, after which the module may be gone.
+        drop(own);
     }
 }
 
@@ -203,13 +264,13 @@ pub(super) unsafe extern "C" fn oid_request<F: Filter>(
     request: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
     // SAFETY: an attached module's context.
-    let module = unsafe { module::<F>(context) };
-    let (Some(module), Some(request)) = (module, NonNull::new(request)) else {
+    let attached = unsafe { attached::<F>(context) };
+    let (Some(attached), Some(request)) = (attached, NonNull::new(request)) else {
         return Status::FAILURE.as_raw();
     };
     // SAFETY: NDIS makes the request of this module.
-    let request = unsafe { OidRequest::new(module.origin().handle(), request) };
-    module.oid_request(request).status().as_raw()
+    let request = unsafe { OidRequest::new(attached.handle(), request) };
+    attached.module.oid_request(request).status().as_raw()
 }
 
 /// FilterOidRequestComplete.
@@ -219,10 +280,10 @@ pub(super) unsafe extern "C" fn oid_request_complete<F: Filter>(
     status: NDIS_STATUS,
 ) {
     // SAFETY: an attached module's context.
-    if let Some(module) = unsafe { module::<F>(context) } {
+    if let Some(attached) = unsafe { attached::<F>(context) } {
         let status = Status::from_raw(status);
         // SAFETY: NDIS completes a request of this module.
-        unsafe { oid::complete(module.origin().handle(), request, status) };
+        unsafe { oid::complete(attached.handle(), request, status) };
     }
 }
 
@@ -232,8 +293,8 @@ pub(super) unsafe extern "C" fn cancel_oid_request<F: Filter>(
     request_id: PVOID,
 ) {
     // SAFETY: an attached module's context.
-    if let Some(module) = unsafe { module::<F>(context) } {
-        oid::cancel(module.origin().handle(), request_id);
+    if let Some(attached) = unsafe { attached::<F>(context) } {
+        oid::cancel(attached.handle(), request_id);
     }
 }
 
@@ -243,10 +304,10 @@ pub(super) unsafe extern "C" fn status<F: Filter>(
     indication: *mut NDIS_STATUS_INDICATION,
 ) {
     // SAFETY: an attached module's context.
-    let module = unsafe { module::<F>(context) };
-    if let (Some(module), Some(indication)) = (module, NonNull::new(indication)) {
+    let attached = unsafe { attached::<F>(context) };
+    if let (Some(attached), Some(indication)) = (attached, NonNull::new(indication)) {
         // SAFETY: NDIS' own structure, alive through the call.
-        module.status(unsafe { StatusIndication::new(module.origin().handle(), indication) });
+        attached.module.status(unsafe { StatusIndication::new(attached.handle(), indication) });
     }
 }
 
@@ -256,13 +317,13 @@ pub(super) unsafe extern "C" fn net_pnp_event<F: Filter>(
     event: *mut NET_PNP_EVENT_NOTIFICATION,
 ) -> NDIS_STATUS {
     // SAFETY: an attached module's context.
-    let module = unsafe { module::<F>(context) };
-    let (Some(module), Some(event)) = (module, NonNull::new(event)) else {
+    let attached = unsafe { attached::<F>(context) };
+    let (Some(attached), Some(event)) = (attached, NonNull::new(event)) else {
         return Status::FAILURE.as_raw();
     };
     // SAFETY: NDIS' own structure, alive through the call.
-    let event = unsafe { NetPnPEvent::new(module.origin().handle(), event) };
-    module.net_pnp_event(event).as_raw()
+    let event = unsafe { NetPnPEvent::new(attached.handle(), event) };
+    attached.module.net_pnp_event(event).of_the_end().as_raw()
 }
 
 /// FilterDevicePnPEventNotify.
@@ -271,9 +332,10 @@ pub(super) unsafe extern "C" fn device_pnp_event<F: Filter>(
     event: *mut NET_DEVICE_PNP_EVENT,
 ) {
     // SAFETY: an attached module's context.
-    let module = unsafe { module::<F>(context) };
-    if let (Some(module), Some(event)) = (module, NonNull::new(event)) {
+    let attached = unsafe { attached::<F>(context) };
+    if let (Some(attached), Some(event)) = (attached, NonNull::new(event)) {
         // SAFETY: NDIS' own structure, alive through the call.
-        module.device_pnp_event(unsafe { DevicePnPEvent::new(module.origin().handle(), event) });
+        let event = unsafe { DevicePnPEvent::new(attached.handle(), event) };
+        attached.module.device_pnp_event(event);
     }
 }

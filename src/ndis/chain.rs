@@ -21,20 +21,24 @@ pub struct NetBufferListQueue<'p, T> {
     pools: &'p Pools<T>,
     ends: Option<(NonNull<NET_BUFFER_LIST>, NonNull<NET_BUFFER_LIST>)>,
     count: u32,
+    /// Whether each list is of one frame.
+    single: bool,
 }
 
 impl<'p, T> NetBufferListQueue<'p, T> {
     /// An empty queue for lists of `pools`.
     #[must_use]
     pub const fn new(pools: &'p Pools<T>) -> Self {
-        Self { pools, ends: None, count: 0 }
+        Self { pools, ends: None, count: 0, single: true }
     }
 
-    /// Adds a list at the end; one of other pools is freed instead.
-    pub fn push(&mut self, list: NetBufferList<'p, T>) {
-        if !ptr::eq(list.pools(), self.pools) {
+    /// Adds a list at the end; one of other pools, or of no frames, is freed instead.
+    pub fn push(&mut self, mut list: NetBufferList<'p, T>) {
+        if !ptr::eq(list.pools(), self.pools) || list.frames() == 0 {
             return;
         }
+        list.make_ready();
+        self.single &= list.frames() == 1;
         let list = list.into_raw();
         // SAFETY: a list of our own.
         let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(list.as_ptr()) };
@@ -64,6 +68,11 @@ impl<'p, T> NetBufferListQueue<'p, T> {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.ends.is_none()
+    }
+
+    /// Whether each list is of one frame.
+    pub(super) const fn are_single(&self) -> bool {
+        self.single
     }
 
     /// The pools that its lists are from.

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "answers IRPs")]
 
 use super::{
-    driver::Registration,
+    driver::{Filter, Registration},
     irp::{ControlRequest, Dispatched, Irp},
     memory::Shared,
     status::{Error, Result, Status},
@@ -48,7 +48,11 @@ pub trait Device: Send + Sync + 'static {
     /// # IRQL
     ///
     /// `PASSIVE_LEVEL`.
-    fn control(&self, handle: &Shared<Self::Handle>, request: ControlRequest) -> Dispatched;
+    fn control<'r>(
+        &self,
+        handle: &Shared<Self::Handle>,
+        request: ControlRequest<'r>,
+    ) -> Dispatched<'r>;
 }
 
 /// Names of a control device, in full.
@@ -66,24 +70,25 @@ pub struct DeviceNames {
 /// # Invariants
 ///
 /// `raw` came from NdisRegisterDeviceEx and is still registered. While it is, the device's
-/// extension holds `device`.
+/// extension points to `device`, and the driver to `registration`.
 ///
 /// Follows NdisRegisterDeviceEx and NdisDeregisterDeviceEx.
-pub struct ControlDevice<D: Device> {
+pub struct ControlDevice<D: Device, F: Filter> {
     raw: NonNull<c_void>,
     _device: Shared<D>,
+    _registration: Registration<F>,
 }
 
 // SAFETY: NDIS takes the handle on any processor.
-unsafe impl<D: Device> Send for ControlDevice<D> {}
+unsafe impl<D: Device, F: Filter> Send for ControlDevice<D, F> {}
 // SAFETY: a shared device gives nothing.
-unsafe impl<D: Device> Sync for ControlDevice<D> {}
+unsafe impl<D: Device, F: Filter> Sync for ControlDevice<D, F> {}
 
 /// What the device object keeps for this driver.
 type Extension = AtomicPtr<c_void>;
 
-impl<D: Device> ControlDevice<D> {
-    /// Makes the device.
+impl<D: Device, F: Filter> ControlDevice<D, F> {
+    /// Makes the device; the driver stays registered while there is one.
     ///
     /// # IRQL
     ///
@@ -92,8 +97,8 @@ impl<D: Device> ControlDevice<D> {
     /// # Errors
     ///
     /// What NDIS says.
-    pub fn new<F: super::Filter>(
-        registration: &Registration<F>,
+    pub fn new(
+        registration: Registration<F>,
         names: &DeviceNames,
         device: Shared<D>,
     ) -> Result<Self> {
@@ -129,7 +134,7 @@ impl<D: Device> ControlDevice<D> {
         let raw = NonNull::new(raw).ok_or(Error::Resources)?;
         // INVARIANT: registered; the extension follows. Requests that come before it does find
         // the device not ready.
-        let registered = Self { raw, _device: device.clone() };
+        let registered = Self { raw, _device: device.clone(), _registration: registration };
         // SAFETY: the device object that was made just now.
         let extension = unsafe { extension(object) }.ok_or(Error::Resources)?;
         // Release: requests that find the device see it whole.
@@ -138,9 +143,10 @@ impl<D: Device> ControlDevice<D> {
     }
 }
 
-impl<D: Device> Drop for ControlDevice<D> {
+impl<D: Device, F: Filter> Drop for ControlDevice<D, F> {
     fn drop(&mut self) {
-        // The device that the extension points to ends after this, as a field.
+        // The device that the extension points to ends after this, as a field; so does the
+        // registration.
         // SAFETY: registered by the type's invariant, and deregistered once.
         unsafe { sys::NdisDeregisterDeviceEx(self.raw.as_ptr()) };
     }
@@ -157,7 +163,8 @@ unsafe fn extension<'o>(object: PDEVICE_OBJECT) -> Option<&'o Extension> {
     }
     // SAFETY: a device object that NdisRegisterDeviceEx made.
     let extension = unsafe { sys::NdisGetDeviceReservedExtension(object) };
-    // SAFETY: `ExtensionSize` bytes, zeroed by NDIS and aligned for a pointer, or null.
+    // SAFETY: `ExtensionSize` bytes, aligned for a pointer, or null; that they are zero until
+    // `new` has set them is assumed, as it is documented of every device extension.
     unsafe { extension.cast::<Extension>().as_ref() }
 }
 

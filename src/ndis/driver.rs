@@ -8,9 +8,10 @@ use super::{
     event::{DevicePnPEvent, NetPnPEvent, StatusIndication},
     memory::Shared,
     oid::{OidAnswer, OidRequest},
-    origin::{Origin, PauseCompletion},
+    origin::{Origin, Running},
+    pool::PoolSizes,
     restart::RestartAttributes,
-    status::{Error, Progress, Result, Status},
+    status::{Error, Result, Status},
     sys::{
         self, DRIVER_OBJECT, NDIS_FILTER_DRIVER_CHARACTERISTICS, NDIS_HANDLE, NDIS_OBJECT_HEADER,
         UCHAR,
@@ -25,7 +26,7 @@ pub trait Filter: Send + Sync + Sized + 'static {
     /// What the driver keeps for one adapter.
     type Module: Module;
 
-    /// Attaches to an adapter.
+    /// Attaches to an adapter; `origin` is what the module originates lists with.
     ///
     /// # IRQL
     ///
@@ -34,20 +35,25 @@ pub trait Filter: Send + Sync + Sized + 'static {
     /// # Errors
     ///
     /// Why the module cannot be; the adapter goes on without it.
-    fn attach(&self, adapter: &Attachment<'_>) -> Result<Shared<Self::Module>>;
+    fn attach(
+        &self,
+        adapter: &Attachment<'_>,
+        origin: Shared<Origin<Ticket<Self>>>,
+    ) -> Result<Shared<Self::Module>>;
 }
+
+/// What each list of a filter driver carries along.
+pub type Ticket<F> = <<F as Filter>::Module as Module>::Ticket;
 
 /// What a filter driver does on one adapter.
 ///
 /// Unless an implementation says otherwise, everything passes as if the module were not there.
+/// What NDIS demands of a module's states is done by this layer, around these calls.
 pub trait Module: Send + Sync + Sized + 'static {
     /// What each list that this module originates carries along.
     type Ticket: Send + 'static;
 
-    /// What the module originates lists with.
-    fn origin(&self) -> &Origin<Self::Ticket>;
-
-    /// Gets ready to run.
+    /// Says how large the pools must be for what the drivers below say now.
     ///
     /// # IRQL
     ///
@@ -56,54 +62,77 @@ pub trait Module: Send + Sync + Sized + 'static {
     /// # Errors
     ///
     /// Why the module cannot run; NDIS detaches it.
-    fn restart(&self, attributes: &RestartAttributes<'_>) -> Result;
+    fn restart(&self, attributes: &RestartAttributes<'_>) -> Result<PoolSizes>;
 
-    /// Stops passing and originating.
+    /// Hears whether the module runs now; after [`Module::restart`], once.
     ///
     /// # IRQL
     ///
     /// `PASSIVE_LEVEL`.
-    fn pause(&self, completion: PauseCompletion) -> Progress;
+    fn restarted(&self, _result: Result) {}
 
-    /// Frees everything that was made with the module's handle: NDIS takes it back.
+    /// Gives up what waits to be originated: the module does not run any more.
     ///
     /// # IRQL
     ///
     /// `PASSIVE_LEVEL`.
-    fn detach(module: Shared<Self>);
+    fn pausing(&self) {}
 
-    /// Takes lists that the drivers above want sent.
+    /// Forgets the adapter: NDIS takes its handle back.
+    ///
+    /// # IRQL
+    ///
+    /// `PASSIVE_LEVEL`.
+    fn detached(&self) {}
+
+    /// Does what [`Running::go_on_later`] asked for.
+    ///
+    /// # IRQL
+    ///
+    /// `PASSIVE_LEVEL`.
+    fn go_on(&self) {}
+
+    /// Takes lists that the drivers above want sent; `running` if the module is.
     ///
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`.
-    fn send(&self, request: SendRequest<'_>) {
-        match self.origin().enter() {
-            Some(running) => request.forward(&running),
+    fn send(&self, request: SendRequest<'_>, running: Option<&Running<'_, Self::Ticket>>) {
+        match running {
+            Some(running) => request.forward(running),
             None => request.complete(Status::PAUSED),
         }
     }
 
-    /// Takes lists that the drivers below received.
+    /// Takes lists that the drivers below received; `running` if the module is.
     ///
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`.
-    fn receive(&self, indication: ReceiveIndication<'_>) {
-        match self.origin().enter() {
-            Some(running) => indication.forward(&running),
+    fn receive(
+        &self,
+        indication: ReceiveIndication<'_>,
+        running: Option<&Running<'_, Self::Ticket>>,
+    ) {
+        match running {
+            Some(running) => indication.forward(running),
             None => indication.give_back(),
         }
     }
 
-    /// Looks at lists that the drivers below want back when this returns.
+    /// Looks at lists that the drivers below want back when this returns; `running` if the module
+    /// is.
     ///
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`.
-    fn receive_borrowed(&self, indication: &BorrowedIndication<'_>) {
-        if let Some(running) = self.origin().enter() {
-            indication.forward(&running);
+    fn receive_borrowed(
+        &self,
+        indication: &BorrowedIndication<'_>,
+        running: Option<&Running<'_, Self::Ticket>>,
+    ) {
+        if let Some(running) = running {
+            indication.forward(running);
         }
     }
 
@@ -121,7 +150,7 @@ pub trait Module: Send + Sync + Sized + 'static {
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`.
-    fn oid_request(&self, request: OidRequest<'_>) -> OidAnswer {
+    fn oid_request<'m>(&self, request: OidRequest<'m>) -> OidAnswer<'m> {
         request.forward()
     }
 
@@ -184,8 +213,12 @@ impl DriverObject<'_> {
     }
 
     /// Has the system call `unload` before it unloads the image.
+    ///
+    /// # Safety
+    ///
+    /// `unload` can be called at `PASSIVE_LEVEL` once DriverEntry has returned success.
     #[doc(hidden)]
-    pub fn set_unload(&self, unload: unsafe extern "C" fn(*mut DRIVER_OBJECT)) {
+    pub unsafe fn set_unload(&self, unload: unsafe extern "C" fn(*mut DRIVER_OBJECT)) {
         // SAFETY: the driver object is this driver's while DriverEntry runs.
         unsafe { (*self.raw.as_ptr()).DriverUnload = Some(unload) };
     }
@@ -330,10 +363,13 @@ macro_rules! driver_entry {
                 let Some(object) = (unsafe { DriverObject::from_raw(object) }) else {
                     return Status::INVALID_PARAMETER.as_raw();
                 };
-                object.set_unload(driver_unload);
+                // SAFETY: it undoes what is done here, whenever the system says so.
+                unsafe { object.set_unload(driver_unload) };
                 match <$driver as Driver>::load(&object) {
                     Ok(driver) => {
-                        *DRIVER.lock() = Some(driver);
+                        // Out of the lock: there is none before this one.
+                        let none = DRIVER.with(|place| place.replace(driver));
+                        drop(none);
                         Status::SUCCESS.as_raw()
                     }
                     Err(error) => Status::from(error).as_raw(),
@@ -342,7 +378,7 @@ macro_rules! driver_entry {
 
             unsafe extern "C" fn driver_unload(_object: *mut DRIVER_OBJECT) {
                 // Out of the lock first: what unloading calls is called at PASSIVE_LEVEL.
-                let driver = DRIVER.lock().take();
+                let driver = DRIVER.with(Option::take);
                 drop(driver);
             }
         }

@@ -60,14 +60,41 @@ unsafe impl Send for FreeList {}
 ///
 /// # Invariants
 ///
-/// Every slot is on the free list or part of exactly one [`Frame`]. Slots never move.
+/// Every slot is on the free list or part of exactly one [`Frame`].
 ///
 /// Field order is the order of frees: the MDLs in `_slots` before the memory they describe.
 pub struct FrameBuffers {
     free: SpinLock<FreeList>,
-    _slots: Box<[Slot]>,
+    _slots: Slots,
     _block: Block,
     layout: FrameLayout,
+}
+
+/// All slots of a module. They are pointed to, so they are held by a pointer too.
+///
+/// # Invariants
+///
+/// Points to a boxed slice.
+struct Slots(NonNull<[Slot]>);
+
+impl Slots {
+    fn new(slots: Box<[Slot]>) -> Self {
+        // INVARIANT: a boxed slice, taken apart.
+        Self(NonNull::from(Box::leak(slots)))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Slot> {
+        // SAFETY: alive by the type's invariant.
+        unsafe { self.0.as_ref() }.iter()
+    }
+}
+
+impl Drop for Slots {
+    fn drop(&mut self) {
+        // SAFETY: a boxed slice by the type's invariant; frames are gone, for they borrow it or
+        // keep the gate around it occupied.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
 }
 
 // SAFETY: slots are reached through the free list's lock or through the one frame that owns them.
@@ -84,8 +111,12 @@ impl FrameBuffers {
     ///
     /// # Errors
     ///
-    /// [`Error::Resources`].
-    pub fn new(handle: FilterHandle, layout: FrameLayout) -> Result<Self> {
+    /// - [`Error::Resources`].
+    /// - [`Error::InvalidLength`]: no buffers, or buffers that hold nothing.
+    pub(super) fn new(handle: FilterHandle, layout: FrameLayout) -> Result<Self> {
+        if layout.capacity == 0 || layout.count == 0 {
+            return Err(Error::InvalidLength);
+        }
         let size = layout.backfill.checked_add(layout.capacity).ok_or(Error::Resources)?;
         let stride = usize::try_from(size)
             .ok()
@@ -102,8 +133,9 @@ impl FrameBuffers {
             // INVARIANT: slices of `stride >= size` bytes do not overlap.
             Ok(Slot { mdl, data, next: Cell::new(None) })
         })?;
+        let slots = Slots::new(slots);
         let mut head = None;
-        for slot in &slots {
+        for slot in slots.iter() {
             slot.next.set(head);
             head = Some(NonNull::from(slot));
         }
@@ -123,7 +155,7 @@ impl FrameBuffers {
     ///
     /// `<= DISPATCH_LEVEL`.
     pub fn free(&self) -> u32 {
-        self.free.lock().count
+        self.free.with(|free| free.count)
     }
 
     /// Copies `bytes` into as many buffers as they need.
@@ -153,6 +185,10 @@ impl FrameBuffers {
         let mut slot = frame.first_slot();
         // SAFETY: the slot is the frame's, and its backfill and capacity lie within its buffer.
         unsafe { slot.write(self.layout.backfill, first) };
+        if let Some(padding) = padding(first.len(), capacity) {
+            // SAFETY: as above; the padding ends within the capacity.
+            unsafe { slot.write(self.layout.backfill.saturating_add(length), padding) };
+        }
         while let Some(next) = slot.next.get() {
             // SAFETY: slots live as long as their `FrameBuffers`.
             let next = unsafe { next.as_ref() };
@@ -171,31 +207,41 @@ impl FrameBuffers {
 
     /// Moves `count` slots, at least one, from the free list to a frame of `length` bytes.
     fn take(&self, count: u32, length: u32) -> Result<Frame<'_>> {
-        let mut free = self.free.lock();
-        let left = free.count.checked_sub(count).ok_or(Error::Exhausted)?;
-        let first = free.head.ok_or(Error::Exhausted)?;
-        let mut last = first;
-        for _ in 1..count {
-            // SAFETY: slots live as long as `self`, and those on the free list are its own.
-            let next = unsafe { last.as_ref() }.next.get();
-            last = next.ok_or(Error::Exhausted)?;
-        }
-        // SAFETY: as above.
-        let rest = unsafe { last.as_ref() }.next.take();
-        free.head = rest;
-        free.count = left;
+        let (first, last) = self.free.with(|free| {
+            let left = free.count.checked_sub(count).ok_or(Error::Exhausted)?;
+            let first = free.head.ok_or(Error::Exhausted)?;
+            let mut last = first;
+            for _ in 1..count {
+                // SAFETY: slots live as long as `self`, and those on the free list are its own.
+                let next = unsafe { last.as_ref() }.next.get();
+                last = next.ok_or(Error::Exhausted)?;
+            }
+            // SAFETY: as above.
+            free.head = unsafe { last.as_ref() }.next.take();
+            free.count = left;
+            Ok((first, last))
+        })?;
         // INVARIANT: the slots from `first` to `last` left the free list for this one frame.
         Ok(Frame { buffers: self, first, last, slots: count, length })
     }
 
     /// Takes the slots from `first` to `last` back.
     fn put_back(&self, first: NonNull<Slot>, last: NonNull<Slot>, slots: u32) {
-        let mut free = self.free.lock();
-        // SAFETY: slots live as long as `self`, and these were a frame's that ends now.
-        unsafe { last.as_ref() }.next.set(free.head);
-        free.head = Some(first);
-        free.count = free.count.saturating_add(slots).min(self.layout.count);
+        self.free.with(|free| {
+            // SAFETY: slots live as long as `self`, and these were a frame's that ends now.
+            unsafe { last.as_ref() }.next.set(free.head);
+            free.head = Some(first);
+            free.count = free.count.saturating_add(slots).min(self.layout.count);
+        });
     }
+}
+
+/// What follows a frame that is shorter than the shortest on a wire: a driver below that pads it
+/// in place must not send what an earlier frame left in the buffer.
+fn padding(length: usize, capacity: usize) -> Option<&'static [u8]> {
+    const SHORTEST: usize = 60;
+    static ZEROS: [u8; SHORTEST] = [0; SHORTEST];
+    ZEROS.get(length..SHORTEST.min(capacity)).filter(|padding| !padding.is_empty())
 }
 
 impl Slot {

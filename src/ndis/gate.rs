@@ -288,3 +288,13 @@ impl<T, D: Drained> Drop for Closing<'_, T, D> {
         self.gate.leave_and_complete(1);
     }
 }
+
+impl<T, D> Drop for Gate<T, D> {
+    fn drop(&mut self) {
+        // Someone is inside, which only a list that never came home can be: better lost than freed
+        // under it.
+        if *self.word.get_mut() >= ONE {
+            mem::forget(self.value.get_mut().take());
+        }
+    }
+}

@@ -8,7 +8,7 @@ use super::sys::NDIS_HANDLE;
 ///
 /// NDIS gave the handle, and the module is not yet detached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FilterHandle(NDIS_HANDLE);
+pub(super) struct FilterHandle(NDIS_HANDLE);
 
 // SAFETY: NDIS takes the handle on any processor.
 unsafe impl Send for FilterHandle {}

@@ -28,14 +28,22 @@ unsafe impl Send for Irp {}
 // SAFETY: a shared `Irp` only reads what the I/O manager does not change.
 unsafe impl Sync for Irp {}
 
-/// Proof that a request was completed, or is pending.
+/// Proof that this very request was completed, or is pending.
 #[must_use]
-pub struct Dispatched(Status);
+pub struct Dispatched<'r> {
+    status: Status,
+    /// Invariant: what was done with one request is nothing to another.
+    _call: PhantomData<fn(&'r ()) -> &'r ()>,
+}
 
-impl Dispatched {
+impl Dispatched<'_> {
+    const fn new(status: Status) -> Self {
+        Self { status, _call: PhantomData }
+    }
+
     /// What the dispatch routine returns.
     pub(super) const fn status(&self) -> Status {
-        self.0
+        self.status
     }
 }
 
@@ -117,10 +125,11 @@ impl Irp {
     /// `<= DISPATCH_LEVEL`, with no lock held.
     ///
     /// Follows IofCompleteRequest.
-    pub(super) fn complete(self, status: Status, information: usize) -> Dispatched {
+    pub(super) fn complete<'r>(self, status: Status, information: usize) -> Dispatched<'r> {
+        let status = status.of_the_end();
         self.finish(status, information);
         mem::forget(self);
-        Dispatched(status)
+        Dispatched::new(status)
     }
 
     fn finish(&self, status: Status, information: usize) {
@@ -159,10 +168,16 @@ impl Drop for Irp {
     }
 }
 
-/// A device control that this driver holds; dropping it completes it with a failure.
-pub struct ControlRequest {
+/// A device control that this driver holds for the length of a call; dropping it completes it with
+/// a failure.
+pub struct ControlRequest<'r> {
     irp: Irp,
+    /// Invariant: as in [`Dispatched`].
+    _call: PhantomData<fn(&'r ()) -> &'r ()>,
 }
+
+/// The most output that a request is given, in bytes, however much its caller has room for.
+pub const OUTPUT_LIMIT: usize = 1 << 20;
 
 /// What a device control says of itself.
 struct Control {
@@ -171,50 +186,35 @@ struct Control {
     output: usize,
 }
 
-impl ControlRequest {
-    pub(super) const fn new(irp: Irp) -> Self {
-        Self { irp }
-    }
-
+impl Irp {
     fn control(&self) -> Control {
         // SAFETY: the stack location belongs to this driver.
-        let parameters = unsafe { &raw const (*self.irp.stack()).Parameters };
+        let parameters = unsafe { &raw const (*self.stack()).Parameters };
         // SAFETY: a device control uses this member of the union.
         let control = unsafe { &raw const (*parameters).DeviceIoControl };
         // SAFETY: within the stack location.
-        let (code, input, output) = unsafe {
-            ((*control).IoControlCode, (*control).InputBufferLength, (*control).OutputBufferLength)
-        };
-        Control { code, input: input as usize, output: output as usize }
-    }
-
-    /// The control code.
-    #[must_use]
-    pub fn code(&self) -> u32 {
-        self.control().code
-    }
-
-    /// Bytes that the output has room for.
-    #[must_use]
-    pub fn output_length(&self) -> usize {
-        self.control().output
+        let code = unsafe { (*control).IoControlCode };
+        // SAFETY: within the stack location.
+        let input = unsafe { (*control).InputBufferLength };
+        // SAFETY: within the stack location.
+        let output = unsafe { (*control).OutputBufferLength };
+        Control { code, input: input as usize, output: (output as usize).min(OUTPUT_LIMIT) }
     }
 
     /// The buffer of a METHOD_BUFFERED control, which holds the input and takes the output.
     fn buffer(&self) -> Option<NonNull<u8>> {
         const METHOD_MASK: u32 = 3;
-        if self.code() & METHOD_MASK != 0 {
+        if self.control().code & METHOD_MASK != 0 {
             return None;
         }
         // SAFETY: an IRP of this driver by the type's invariant.
-        let associated = unsafe { &raw const (*self.irp.raw.as_ptr()).AssociatedIrp };
+        let associated = unsafe { &raw const (*self.raw.as_ptr()).AssociatedIrp };
         // SAFETY: METHOD_BUFFERED uses this member of the union.
         NonNull::new(unsafe { (*associated).SystemBuffer }.cast())
     }
 
     /// The input; empty where the control is not METHOD_BUFFERED.
-    #[must_use]
-    pub fn input(&self) -> &[u8] {
+    fn input(&self) -> &[u8] {
         // SAFETY: the I/O manager's buffer holds the input, nobody writes to it while it is
         // borrowed, and it lives as long as the IRP.
         self.buffer().map_or(&[], |buffer| unsafe {
@@ -222,15 +222,47 @@ impl ControlRequest {
         })
     }
 
-    /// The output, zeroed.
-    fn output(&mut self) -> &mut [u8] {
-        let Some(buffer) = self.buffer() else { return &mut [] };
+    /// Lets `write` fill the output; how the request ends, with how many bytes.
+    fn write(&mut self, write: impl FnOnce(&mut [u8]) -> Result<usize>) -> (Status, usize) {
         let length = self.control().output;
-        // What is not written must not show what the buffer held before.
-        // SAFETY: the I/O manager's buffer has room for the output.
-        unsafe { buffer.as_ptr().write_bytes(0, length) };
-        // SAFETY: borrowed with the request, initialised just now, and as long as the IRP lives.
-        unsafe { slice::from_raw_parts_mut(buffer.as_ptr(), length) }
+        let result = match self.buffer() {
+            None => write(&mut []),
+            Some(buffer) => {
+                // What is not written must not show what the buffer held before.
+                // SAFETY: the I/O manager's buffer has room for the output.
+                unsafe { buffer.as_ptr().write_bytes(0, length) };
+                // SAFETY: borrowed with the request, initialised just now, and as long as the IRP.
+                write(unsafe { slice::from_raw_parts_mut(buffer.as_ptr(), length) })
+            }
+        };
+        match result {
+            Ok(written) => (Status::SUCCESS, written.min(length)),
+            Err(error) => (error.into(), 0),
+        }
+    }
+}
+
+impl<'r> ControlRequest<'r> {
+    pub(super) const fn new(irp: Irp) -> Self {
+        Self { irp, _call: PhantomData }
+    }
+
+    /// The control code.
+    #[must_use]
+    pub fn code(&self) -> u32 {
+        self.irp.control().code
+    }
+
+    /// Bytes that the output has room for: at most [`OUTPUT_LIMIT`].
+    #[must_use]
+    pub fn output_length(&self) -> usize {
+        self.irp.control().output
+    }
+
+    /// The input; empty where the control is not METHOD_BUFFERED.
+    #[must_use]
+    pub fn input(&self) -> &[u8] {
+        self.irp.input()
     }
 
     /// Refuses the request.
@@ -238,7 +270,7 @@ impl ControlRequest {
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`, with no lock held.
-    pub fn refuse(self, status: Status) -> Dispatched {
+    pub fn refuse(self, status: Status) -> Dispatched<'r> {
         self.irp.complete(status, 0)
     }
 
@@ -247,13 +279,9 @@ impl ControlRequest {
     /// # IRQL
     ///
     /// That of `write`, and `<= DISPATCH_LEVEL`, with no lock held.
-    pub fn reply(mut self, write: impl FnOnce(&mut [u8]) -> Result<usize>) -> Dispatched {
-        let output = self.output();
-        let room = output.len();
-        match write(output) {
-            Ok(written) => self.irp.complete(Status::SUCCESS, written.min(room)),
-            Err(error) => self.irp.complete(error.into(), 0),
-        }
+    pub fn reply(mut self, write: impl FnOnce(&mut [u8]) -> Result<usize>) -> Dispatched<'r> {
+        let (status, written) = self.irp.write(write);
+        self.irp.complete(status, written)
     }
 
     /// Makes the request wait; when it is cancelled, `cancel` is told, once.
@@ -262,21 +290,17 @@ impl ControlRequest {
     ///
     /// `<= DISPATCH_LEVEL`, with no lock held.
     ///
-    /// # Errors
-    ///
-    /// [`Error::Resources`]; the request is completed so.
-    pub fn pend<C: Cancel>(self, cancel: C) -> (Option<PendingControl<C>>, Dispatched) {
+    /// `None`: there was no memory for it, and the request is completed so.
+    pub fn pend<C: Cancel>(self, cancel: C) -> (Option<PendingControl<C>>, Dispatched<'r>) {
         let waiting = Waiting {
-            irp: mem::ManuallyDrop::new(self),
-            // What completes the request if there is no memory to make it wait.
-            status: AtomicI32::new(Status::RESOURCES.as_raw()),
+            irp: self.irp,
+            status: AtomicI32::new(Status::FAILURE.as_raw()),
             information: AtomicUsize::new(0),
             cancel,
         };
-        match Shared::try_new(waiting) {
-            Ok(waiting) => (Some(PendingControl::new(waiting)), Dispatched(Status::PENDING)),
-            // The failed attempt dropped `waiting`, which completed the request.
-            Err(error) => (None, Dispatched(error.into())),
+        match Shared::try_new_or_keep(waiting) {
+            Ok(waiting) => (Some(PendingControl::new(waiting)), Dispatched::new(Status::PENDING)),
+            Err((error, waiting)) => (None, waiting.irp.complete(error.into(), 0)),
         }
     }
 }
@@ -292,23 +316,19 @@ pub trait Cancel: Send + Sync + 'static {
 }
 
 /// A request that waits, shared by its holder and its cancel routine: the last completes it.
-///
-/// # Invariants
-///
-/// `irp` is taken out only by `Drop`.
 struct Waiting<C> {
-    irp: mem::ManuallyDrop<ControlRequest>,
+    irp: Irp,
     status: AtomicI32,
     information: AtomicUsize,
     cancel: C,
 }
 
-impl<C> Drop for Waiting<C> {
-    fn drop(&mut self) {
-        // SAFETY: by the type's invariant still there, and not used after this.
-        let request = unsafe { mem::ManuallyDrop::take(&mut self.irp) };
-        let status = Status::from_raw(*self.status.get_mut());
-        let _completed = request.irp.complete(status, *self.information.get_mut());
+/// Ends a share of a waiting request; the last one completes it, when nothing else is left of it.
+fn release<C>(waiting: Shared<Waiting<C>>) {
+    if let Some(Waiting { irp, status, information, cancel }) = waiting.into_inner() {
+        drop(cancel);
+        let status = Status::from_raw(status.into_inner());
+        let _completed = irp.complete(status, information.into_inner());
     }
 }
 
@@ -316,16 +336,16 @@ impl<C> Drop for Waiting<C> {
 ///
 /// # Invariants
 ///
-/// The holder alone touches the request's buffer; the cancel routine, the other owner of
-/// `waiting`, never does.
+/// - `waiting` is there until the value is dropped.
+/// - The holder alone touches the request's buffer; the cancel routine, the other owner of
+///   `waiting`, never does.
 pub struct PendingControl<C: Cancel> {
-    waiting: Shared<Waiting<C>>,
-    _holder: PhantomData<C>,
+    waiting: mem::ManuallyDrop<Shared<Waiting<C>>>,
 }
 
 impl<C: Cancel> PendingControl<C> {
     fn new(waiting: Shared<Waiting<C>>) -> Self {
-        let irp = &waiting.irp.irp;
+        let irp = &waiting.irp;
         // SAFETY: the stack location belongs to this driver: `IoMarkIrpPending`, wdm.h.
         let control = unsafe { &raw mut (*irp.stack().cast_mut()).Control };
         // SAFETY: within the stack location.
@@ -336,9 +356,6 @@ impl<C: Cancel> PendingControl<C> {
         let kept = waiting.clone().into_raw();
         // SAFETY: the IRP's driver context is this driver's while it holds the IRP.
         unsafe { irp.driver_context().write(kept) };
-        let pending = Self { waiting, _holder: PhantomData };
-        pending.set_status(Status::FAILURE);
-        let irp = &pending.waiting.irp.irp;
         let routine: unsafe extern "C" fn(PDEVICE_OBJECT, PIRP) = on_cancel::<C>;
         // `IoSetCancelRoutine`, wdm.h. The I/O manager sets the flag, then takes the routine; here
         // the routine is set, then the flag read: in one total order, one of the two sees the
@@ -349,6 +366,7 @@ impl<C: Cancel> PendingControl<C> {
         let cancelled = unsafe { &raw mut (*irp.raw.as_ptr()).Cancel };
         // SAFETY: a byte that lives with the IRP.
         let cancelled = unsafe { AtomicU8::from_ptr(cancelled) }.load(Ordering::SeqCst) != 0;
+        let pending = Self { waiting: mem::ManuallyDrop::new(waiting) };
         if cancelled && pending.disarm() {
             pending.waiting.cancel.cancel();
         }
@@ -357,7 +375,7 @@ impl<C: Cancel> PendingControl<C> {
 
     /// Takes the cancel routine's share away; whether it was still there.
     fn disarm(&self) -> bool {
-        let irp = &self.waiting.irp.irp;
+        let irp = &self.waiting.irp;
         let routine = irp.cancel_routine().swap(ptr::null_mut(), Ordering::SeqCst);
         if routine.is_null() {
             // The cancel routine runs, or has run: its share is its own.
@@ -368,12 +386,6 @@ impl<C: Cancel> PendingControl<C> {
         // SAFETY: `new` kept the share there, and the cancel routine can no longer take it.
         drop(unsafe { Shared::<Waiting<C>>::from_raw(kept) });
         true
-    }
-
-    /// What is told when the request is cancelled.
-    #[must_use]
-    pub fn cancel(&self) -> &C {
-        &self.waiting.cancel
     }
 
     /// The input.
@@ -390,37 +402,22 @@ impl<C: Cancel> PendingControl<C> {
     ///
     /// That of `write`, and `<= DISPATCH_LEVEL`, with no lock held.
     pub fn reply(self, write: impl FnOnce(&mut [u8]) -> Result<usize>) {
-        let request = &self.waiting.irp;
-        let length = request.output_length();
-        let result = match request.buffer() {
-            None => write(&mut []),
-            Some(buffer) => {
-                // SAFETY: the I/O manager's buffer has room for the output.
-                unsafe { buffer.as_ptr().write_bytes(0, length) };
-                // SAFETY: the holder alone touches the buffer, by the type's invariant, and
-                // `self` is given up, so no input is borrowed.
-                write(unsafe { slice::from_raw_parts_mut(buffer.as_ptr(), length) })
-            }
-        };
-        match result {
-            Ok(written) => {
-                self.waiting.information.store(written.min(length), Ordering::Relaxed);
-                self.set_status(Status::SUCCESS);
-            }
-            Err(error) => self.set_status(error.into()),
-        }
-    }
-
-    fn set_status(&self, status: Status) {
-        // Relaxed: the count of owners orders it before the completion.
+        // A second name for the IRP, for as long as the output is written and no longer.
+        // SAFETY: the holder alone touches the buffer, by the type's invariant, and `self` is
+        // given up, so no input is borrowed.
+        let mut irp = mem::ManuallyDrop::new(unsafe { Irp::new(self.waiting.irp.raw.as_ptr()) });
+        let (status, written) = irp.write(write);
+        // Relaxed: the count of owners orders these before the completion.
+        self.waiting.information.store(written, Ordering::Relaxed);
         self.waiting.status.store(status.as_raw(), Ordering::Relaxed);
     }
 }
 
 impl<C: Cancel> Drop for PendingControl<C> {
     fn drop(&mut self) {
-        // `waiting` goes with `self`; with the cancel routine's share, if nobody cancels, the last.
         self.disarm();
+        // SAFETY: there by the type's invariant, and not used after this.
+        release(unsafe { mem::ManuallyDrop::take(&mut self.waiting) });
     }
 }
 
@@ -438,5 +435,6 @@ unsafe extern "C" fn on_cancel<C: Cancel>(_device: PDEVICE_OBJECT, irp: PIRP) {
     // SAFETY: the share that `PendingControl::new` kept, taken once.
     if let Some(waiting) = unsafe { Shared::<Waiting<C>>::from_raw(kept) } {
         waiting.cancel.cancel();
+        release(waiting);
     }
 }

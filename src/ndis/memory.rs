@@ -8,10 +8,14 @@ use alloc::{
 };
 use core::{
     alloc::Layout,
+    mem,
     ops::Deref,
     ptr::{self, NonNull},
     sync::atomic::{AtomicUsize, Ordering, fence},
 };
+
+/// What the system's pool aligns to: `MEMORY_ALLOCATION_ALIGNMENT`.
+const ALIGNMENT: usize = super::sys::MEMORY_ALLOCATION_ALIGNMENT;
 
 fn allocate(layout: Layout) -> Result<NonNull<u8>> {
     debug_assert!(layout.size() > 0, "the system allocates no empty blocks");
@@ -45,6 +49,7 @@ pub fn try_slice<T>(length: usize, mut make: impl FnMut(usize) -> Result<T>) -> 
         }
     }
 
+    const { assert!(align_of::<T>() <= ALIGNMENT, "the system's pool aligns no further") };
     let layout = Layout::array::<T>(length).map_err(|_| Error::Resources)?;
     if layout.size() == 0 {
         // A slice of no bytes needs no memory, and nothing in this driver asks for one.
@@ -80,8 +85,8 @@ unsafe impl Sync for Block {}
 impl Block {
     /// Allocates `size` bytes.
     pub(super) fn new(size: usize) -> Result<Self> {
-        let layout = Layout::from_size_align(size.max(1), super::sys::MEMORY_ALLOCATION_ALIGNMENT)
-            .map_err(|_| Error::Resources)?;
+        let layout =
+            Layout::from_size_align(size.max(1), ALIGNMENT).map_err(|_| Error::Resources)?;
         Ok(Self { start: allocate(layout)?, layout })
     }
 
@@ -130,13 +135,30 @@ impl<T> Shared<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Resources`]; `value` is dropped.
-    pub fn try_new(value: T) -> Result<Self> {
-        let inner = allocate(Layout::new::<Inner<T>>())?.cast::<Inner<T>>();
+    /// [`Error::Resources`], with the value.
+    pub(super) fn try_new_or_keep(value: T) -> Result<Self, (Error, T)> {
+        const { assert!(align_of::<Inner<T>>() <= ALIGNMENT, "the system's pool aligns no further") };
+        let inner = match allocate(Layout::new::<Inner<T>>()) {
+            Ok(inner) => inner.cast::<Inner<T>>(),
+            Err(error) => return Err((error, value)),
+        };
         // SAFETY: freshly allocated with the layout of `Inner<T>`.
         unsafe { inner.write(Inner { owners: AtomicUsize::new(1), value }) };
         // INVARIANT: one owner, this one.
         Ok(Self { inner })
+    }
+
+    /// Moves `value` to memory of its own.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Resources`]; `value` is dropped.
+    pub fn try_new(value: T) -> Result<Self> {
+        Self::try_new_or_keep(value).map_err(|(error, _)| error)
     }
 
     /// Whether two owners share one value.
@@ -148,7 +170,7 @@ impl<T> Shared<T> {
     #[must_use]
     pub(super) fn into_raw(self) -> *mut core::ffi::c_void {
         let raw = self.inner.as_ptr().cast();
-        core::mem::forget(self);
+        mem::forget(self);
         raw
     }
 
@@ -201,16 +223,40 @@ impl<T> Deref for Shared<T> {
     }
 }
 
-impl<T> Drop for Shared<T> {
-    fn drop(&mut self) {
+impl<T> Shared<T> {
+    /// Ends this owner; the last one gets the value, whose memory is free by then.
+    pub(super) fn into_inner(self) -> Option<T> {
+        let inner = self.inner;
+        let last = self.is_last();
+        mem::forget(self);
+        last.then(|| {
+            // SAFETY: the last owner is gone, so nobody else reaches the value.
+            let Inner { value, .. } = unsafe { inner.read() };
+            // SAFETY: the memory came from the allocator with this layout.
+            unsafe { dealloc(inner.as_ptr().cast(), Layout::new::<Inner<T>>()) };
+            value
+        })
+    }
+
+    /// Counts this owner off, once, at its end; whether it was the last.
+    fn is_last(&self) -> bool {
         // SAFETY: alive by the type's invariant.
         let inner = unsafe { self.inner.as_ref() };
         // Release: what this owner did with the value comes before its end.
-        if inner.owners.fetch_sub(1, Ordering::Release) != 1 {
+        let last = inner.owners.fetch_sub(1, Ordering::Release) == 1;
+        if last {
+            // Acquire: what the other owners did with the value comes before its end.
+            fence(Ordering::Acquire);
+        }
+        last
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        if !self.is_last() {
             return;
         }
-        // Acquire: what the other owners did with the value comes before its end.
-        fence(Ordering::Acquire);
         // SAFETY: the last owner is gone, so nobody else reaches the value.
         unsafe { ptr::drop_in_place(self.inner.as_ptr()) };
         // SAFETY: the memory came from the allocator with this layout.

@@ -7,13 +7,16 @@
 //!   borrow their [`FrameBuffers`].
 //! - **A send is a move.** [`Running::send`] takes the lists; they come back as a [`Homecoming`].
 //! - **Only a running module originates.** [`Running`] is got from [`Origin::enter`], and while
-//!   one lives, or a list is under way, the module's pause is not complete.
+//!   one lives, or a list is under way, the module's pause is not complete. The states of a module
+//!   are this layer's; a [`Module`] only hears of them.
 //! - **Every request is answered once.** [`SendRequest`], [`ReceiveIndication`], [`OidRequest`]
-//!   and [`ControlRequest`] are moved into their answer, and one that is forgotten answers by
-//!   itself.
+//!   and [`ControlRequest`] are moved into their answer; one that is dropped instead is answered
+//!   with a failure, or passed back.
 //! - **Memory may run out.** Every allocation answers with [`Error::Resources`].
 //!
-//! What types cannot say: [`core::mem::forget`] of a list leaks it, and the module never pauses.
+//! What types cannot say is what [`core::mem::forget`] does: a request that is forgotten is never
+//! answered, a [`Running`] that is forgotten keeps its module from pausing, and a list that is
+//! forgotten is lost, which NDIS notices when its pool is freed. None of these makes Rust unsound.
 //!
 //! ```text
 //!             NDIS                               this layer                       a filter
@@ -32,6 +35,7 @@ mod frame;
 mod gate;
 mod handle;
 mod irp;
+mod later;
 mod mdl;
 mod memory;
 mod nb;
@@ -49,18 +53,19 @@ mod traffic;
 pub use attach::Attachment;
 pub use chain::{Homecoming, NetBufferListQueue};
 pub use device::{ControlDevice, Device, DeviceNames};
-pub use driver::{Driver, DriverObject, Filter, FilterNames, Module, NDIS_VERSION, Registration};
+pub use driver::{
+    Driver, DriverObject, Filter, FilterNames, Module, NDIS_VERSION, Registration, Ticket,
+};
 pub use event::{DevicePnPEvent, NetPnPEvent, StatusIndication};
 pub use frame::{Frame, FrameBuffers, FrameLayout};
-pub use handle::FilterHandle;
-pub use irp::{Cancel, ControlRequest, Dispatched, PendingControl};
+pub use irp::{Cancel, ControlRequest, Dispatched, OUTPUT_LIMIT, PendingControl};
 pub use memory::{Shared, try_slice};
 pub use nbl::NetBufferList;
 pub use oid::{OidAnswer, OidRequest};
-pub use origin::{CancelId, Origin, PartialCancelId, PauseCompletion, Running, Stopping};
+pub use origin::{CancelId, Origin, PartialCancelId, Running};
 pub use pool::{PoolSizes, Pools};
 pub use restart::{GeneralAttributes, RestartAttributes};
-pub use status::{Error, Progress, Result, Status};
-pub use sync::{SpinLock, SpinLockGuard};
+pub use status::{Error, Result, Status};
+pub use sync::SpinLock;
 pub use text::{CountedString, widen};
 pub use traffic::{BorrowedIndication, ReceiveIndication, SendRequest};

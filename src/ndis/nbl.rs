@@ -52,7 +52,7 @@ impl<'p, T> NetBufferList<'p, T> {
             sys::NdisAllocateNetBufferAndNetBufferList(
                 pools.one_frame.as_raw(),
                 Pools::<T>::CONTEXT_SIZE,
-                pools.context_backfill,
+                pools.sizes().context_backfill,
                 frame.mdl_chain().as_ptr(),
                 frame.backfill(),
                 frame.length() as usize as _,
@@ -73,7 +73,7 @@ impl<'p, T> NetBufferList<'p, T> {
             sys::NdisAllocateNetBufferList(
                 pools.many_frames.as_raw(),
                 Pools::<T>::CONTEXT_SIZE,
-                pools.context_backfill,
+                pools.sizes().context_backfill,
             )
         };
         let raw = NonNull::new(raw).ok_or(Error::Resources)?;
@@ -97,14 +97,11 @@ impl<'p, T> NetBufferList<'p, T> {
         let place = unsafe { sys::NET_BUFFER_LIST_CONTEXT_DATA_START(list) };
         // SAFETY: the area is large enough and aligned for a `ListContext<T>`.
         unsafe { place.cast::<ListContext<T>>().write(context) };
-        // The out-of-band information of a fresh list is empty on purpose, whatever the pool did
-        // with it before: no offload, no tag, no cancel id.
-        // SAFETY: the list is ours.
-        unsafe { (*list).NetBufferListInfo = mem::zeroed() };
         // SAFETY: the list is ours.
         unsafe { (*list).SourceHandle = pools.handle.as_raw() };
+        // What the pool did with the list before does not matter: no id cancels it.
         // SAFETY: the list is ours.
-        unsafe { sys::NET_BUFFER_LIST_STATUS(list).write(Status::SUCCESS.as_raw()) };
+        unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(list).write(ptr::null_mut()) };
         // INVARIANT: from these pools, with its context in place.
         Self { raw, pools }
     }
@@ -181,6 +178,22 @@ impl<'p, T> NetBufferList<'p, T> {
     /// The ticket that the list was made with.
     pub fn ticket_mut(&mut self) -> &mut T {
         &mut self.context_mut().ticket
+    }
+
+    /// Makes a list ready to leave, whatever it was used for before: no status, and nothing out of
+    /// band, no offload, no tag, but the id that cancels it.
+    pub(super) fn make_ready(&mut self) {
+        let list = self.raw.as_ptr();
+        // SAFETY: a list by the type's invariant, and ours.
+        let id = unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(list) };
+        // SAFETY: the list's own field.
+        let kept = unsafe { id.read() };
+        // SAFETY: a list by the type's invariant, and ours; the array is of plain pointers.
+        unsafe { (*list).NetBufferListInfo = mem::zeroed() };
+        // SAFETY: the list's own field.
+        unsafe { id.write(kept) };
+        // SAFETY: the list's own field.
+        unsafe { sys::NET_BUFFER_LIST_STATUS(list).write(Status::SUCCESS.as_raw()) };
     }
 
     /// Marks the list so that [`Running::cancel_sends`](super::Running::cancel_sends) finds it.

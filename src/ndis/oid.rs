@@ -7,7 +7,7 @@ use super::{
 };
 use core::{marker::PhantomData, mem, ptr, ptr::NonNull};
 
-/// A request that the drivers above make of the drivers below; dropping it answers with a failure.
+/// A request that the drivers above make of the drivers below: forwarded, or answered here.
 ///
 /// # Invariants
 ///
@@ -15,20 +15,30 @@ use core::{marker::PhantomData, mem, ptr, ptr::NonNull};
 pub struct OidRequest<'m> {
     handle: FilterHandle,
     original: NonNull<NDIS_OID_REQUEST>,
-    _module: PhantomData<&'m ()>,
+    /// Invariant: as in [`OidAnswer`].
+    _call: PhantomData<fn(&'m ()) -> &'m ()>,
 }
 
-/// The answer that FilterOidRequest returns: proof that the request was forwarded or answered.
+/// The answer that FilterOidRequest returns: proof that this very request was forwarded or
+/// answered.
 #[must_use]
-pub struct OidAnswer(Status);
+pub struct OidAnswer<'m> {
+    status: Status,
+    /// Invariant: an answer to one request is none to another.
+    _call: PhantomData<fn(&'m ()) -> &'m ()>,
+}
 
-impl OidAnswer {
+impl OidAnswer<'_> {
+    const fn new(status: Status) -> Self {
+        Self { status, _call: PhantomData }
+    }
+
     pub(super) const fn status(self) -> Status {
-        self.0
+        self.status
     }
 }
 
-impl OidRequest<'_> {
+impl<'m> OidRequest<'m> {
     /// # Safety
     ///
     /// `original` is the request that NDIS gave to FilterOidRequest of the module of `handle`.
@@ -37,12 +47,12 @@ impl OidRequest<'_> {
         original: NonNull<NDIS_OID_REQUEST>,
     ) -> Self {
         // INVARIANT: the caller's promise.
-        Self { handle, original, _module: PhantomData }
+        Self { handle, original, _call: PhantomData }
     }
 
     /// Answers the request here, with nothing written.
-    pub fn answer(self, status: Status) -> OidAnswer {
-        OidAnswer(status)
+    pub fn answer(self, status: Status) -> OidAnswer<'m> {
+        OidAnswer::new(status.of_the_end())
     }
 
     /// Forwards a clone of the request to the drivers below.
@@ -52,8 +62,8 @@ impl OidRequest<'_> {
     /// That of FilterOidRequest, with no lock held.
     ///
     /// Follows NdisAllocateCloneOidRequest and NdisFOidRequest.
-    pub fn forward(self) -> OidAnswer {
-        OidAnswer(match self.try_forward() {
+    pub fn forward(self) -> OidAnswer<'m> {
+        OidAnswer::new(match self.try_forward() {
             Ok(status) => status,
             Err(error) => error.into(),
         })
@@ -155,7 +165,8 @@ pub(super) unsafe fn complete(handle: FilterHandle, clone: *mut NDIS_OID_REQUEST
 
 /// Passes a cancellation down: clones go by their originals' ids.
 pub(super) fn cancel(handle: FilterHandle, request_id: PVOID) {
-    // SAFETY: NDIS ignores an id that names no request of this module any more.
+    // An id whose request has just completed names nothing; that NDIS then does nothing is assumed.
+    // SAFETY: an id that NDIS gave, of a request that this module forwards under the same id.
     unsafe { sys::NdisFCancelOidRequest(handle.as_raw(), request_id) };
 }
 

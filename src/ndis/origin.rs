@@ -5,15 +5,17 @@ use super::{
     chain::NetBufferListQueue,
     gate::{Closing, Drained, Gate, Pass},
     handle::FilterHandle,
-    pool::Pools,
-    status::{Progress, Result},
+    later::Later,
+    pool::{PoolSizes, Pools},
+    status::Result,
     sys::{self, PVOID, ULONG},
 };
+use core::sync::atomic::{AtomicU32, Ordering};
 
-/// Tells NDIS that a pause that was answered with [`Progress::Pending`] is complete.
+/// Tells NDIS that a pause that was answered with PENDING is complete.
 ///
 /// Follows NdisFPauseComplete.
-pub struct PauseCompletion {
+pub(super) struct PauseCompletion {
     handle: FilterHandle,
 }
 
@@ -32,16 +34,19 @@ impl Drained for PauseCompletion {
 
 /// What a filter module originates lists with: its pools, behind a gate that is open while the
 /// module is running.
+///
+/// NDIS' callbacks make it, open it, close it and free it; a module only enters.
 pub struct Origin<T> {
     handle: FilterHandle,
     gate: Gate<Pools<T>, PauseCompletion>,
+    rebuilds: AtomicU32,
+    later: Later,
 }
 
 impl<T: Send + 'static> Origin<T> {
-    /// An origin that is closed and has no pools.
-    #[must_use]
-    pub const fn new(handle: FilterHandle) -> Self {
-        Self { handle, gate: Gate::closed() }
+    /// An origin that is closed and has no pools; `later` is for [`Running::go_on_later`].
+    pub(super) const fn new(handle: FilterHandle, later: Later) -> Self {
+        Self { handle, gate: Gate::closed(), rebuilds: AtomicU32::new(0), later }
     }
 
     /// The right to pass data and to originate it, if the module is running.
@@ -50,7 +55,7 @@ impl<T: Send + 'static> Origin<T> {
     ///
     /// `<= DISPATCH_LEVEL`.
     pub fn enter(&self) -> Option<Running<'_, T>> {
-        self.gate.enter().map(|pass| Running { handle: self.handle, pass })
+        self.gate.enter().map(|pass| Running { origin: self, pass })
     }
 
     /// Whether something is under way: a call, or a list that has not come home.
@@ -58,84 +63,88 @@ impl<T: Send + 'static> Origin<T> {
         self.gate.is_occupied()
     }
 
-    /// Lets the module run, on the pools that `replace` leaves.
-    ///
-    /// # IRQL
-    ///
-    /// `PASSIVE_LEVEL`.
+    /// How often the pools were made anew.
+    pub fn rebuilds(&self) -> u32 {
+        self.rebuilds.load(Ordering::Relaxed)
+    }
+
+    /// Lets the module run, on pools of these sizes: the old ones, if they are.
     ///
     /// # Errors
     ///
-    /// What `replace` says, or [`Error::BadState`](super::Error::BadState): the module is running
-    /// or has lists under way.
-    pub fn open(&self, replace: impl FnOnce(&mut Option<Pools<T>>) -> Result) -> Result {
-        self.gate.open(replace)
+    /// - [`Error::Resources`](super::Error::Resources).
+    /// - [`Error::BadState`](super::Error::BadState): the module is running or has lists under way.
+    pub(super) fn open(&self, sizes: PoolSizes) -> Result {
+        self.gate.open(|pools| {
+            if pools.as_ref().is_some_and(|pools| pools.sizes() == sizes) {
+                return Ok(());
+            }
+            // The old pools first: both at once may be more than there is.
+            let anew = pools.take().is_some();
+            *pools = Some(Pools::new(self.handle, sizes)?);
+            self.rebuilds.fetch_add(anew.into(), Ordering::Relaxed);
+            Ok(())
+        })
     }
 
     /// Stops the module: nothing new passes, and nothing new is originated.
     ///
     /// `None` where it is not running.
-    ///
-    /// # IRQL
-    ///
-    /// `<= DISPATCH_LEVEL`.
-    #[must_use]
-    pub fn close(&self) -> Option<Stopping<'_, T>> {
-        self.gate.close().map(|closing| Stopping { closing })
+    pub(super) fn close(&self) -> Option<Closing<'_, Pools<T>, PauseCompletion>> {
+        self.gate.close()
     }
 
-    /// Frees the pools of a module that is not running and has no list under way.
-    ///
-    /// # IRQL
-    ///
-    /// `<= DISPATCH_LEVEL`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BadState`](super::Error::BadState): the module is running or has lists under way.
-    pub fn free_pools(&self) -> Result {
-        self.gate.take().map(drop)
+    /// Frees all that was made with the handle of a module that is not running and has no list
+    /// under way.
+    pub(super) fn free(&self) {
+        self.later.free();
+        // NDIS detaches only what is paused, so nothing is under way and this cannot fail.
+        let _pools = self.gate.take();
     }
 }
 
 impl<T> Origin<T> {
-    /// The handle of the module that the origin belongs to.
-    pub const fn handle(&self) -> FilterHandle {
+    pub(super) const fn handle(&self) -> FilterHandle {
         self.handle
     }
 
     pub(super) const fn gate(&self) -> &Gate<Pools<T>, PauseCompletion> {
         &self.gate
     }
-}
 
-/// An origin that was closed and waits for what is under way.
-#[must_use = "a pause is complete only when it is drained"]
-pub struct Stopping<'o, T> {
-    closing: Closing<'o, Pools<T>, PauseCompletion>,
-}
-
-impl<T> Stopping<'_, T> {
-    /// Ends the pause at once if nothing is under way; else the last list home completes it.
-    ///
-    /// # IRQL
-    ///
-    /// `<= DISPATCH_LEVEL`.
-    pub fn drain(self, completion: PauseCompletion) -> Progress {
-        self.closing.drain(completion)
+    pub(super) const fn later(&self) -> &Later {
+        &self.later
     }
 }
 
 /// The right to pass data and to originate it; while it lives, the module does not pause.
 #[must_use = "the module may pause as soon as this is dropped"]
 pub struct Running<'o, T> {
-    handle: FilterHandle,
+    origin: &'o Origin<T>,
     pass: Pass<'o, Pools<T>, PauseCompletion>,
 }
 
 impl<T> Running<'_, T> {
     pub(super) const fn handle(&self) -> FilterHandle {
-        self.handle
+        self.origin.handle
+    }
+
+    /// Has [`Module::go_on`](super::Module::go_on) called, on a system thread, at
+    /// `PASSIVE_LEVEL`; once, however often it is asked before.
+    ///
+    /// The module does not pause before that.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`, with no lock held.
+    ///
+    /// Follows NdisQueueIoWorkItem.
+    pub fn go_on_later(&self) {
+        if self.origin.later.ask() {
+            // What is queued is a user of the gate, and leaves when it has run.
+            self.pass.lend(1);
+            self.origin.later.queue();
+        }
     }
 
     /// The pools.
@@ -160,10 +169,12 @@ impl<T> Running<'_, T> {
         // SAFETY:
         // - The module is running, and stays so while `self` lives.
         // - The chain is of our own lists, each with our source handle, and is given away.
-        unsafe { sys::NdisFSendNetBufferLists(self.handle.as_raw(), chain.0, 0, 0) };
+        unsafe { sys::NdisFSendNetBufferLists(self.handle().as_raw(), chain.0, 0, 0) };
     }
 
-    /// Indicates lists of our own up, as one chain, each of one frame.
+    /// Indicates lists of our own up, as one chain.
+    ///
+    /// Each must be of one frame, as Ethernet's receives are; else all are freed instead.
     ///
     /// They come home through [`Module::came_home`](super::Module::came_home), maybe before this
     /// returns.
@@ -174,13 +185,16 @@ impl<T> Running<'_, T> {
     ///
     /// Follows NdisFIndicateReceiveNetBufferLists.
     pub fn indicate(&self, lists: NetBufferListQueue<'_, T>) {
+        if !lists.are_single() {
+            return;
+        }
         let Some((chain, count)) = self.lend(lists) else { return };
         // SAFETY:
         // - The module is running, and stays so while `self` lives.
         // - The chain is of `count` lists of our own, each with our source handle, and is given
         //   away: the flags say that NDIS may keep it.
         unsafe {
-            sys::NdisFIndicateReceiveNetBufferLists(self.handle.as_raw(), chain, 0, count, 0);
+            sys::NdisFIndicateReceiveNetBufferLists(self.handle().as_raw(), chain, 0, count, 0);
         };
     }
 
@@ -193,7 +207,7 @@ impl<T> Running<'_, T> {
     /// Follows NdisFCancelSendNetBufferLists.
     pub fn cancel_sends(&self, id: CancelId) {
         // SAFETY: the module is running, and stays so while `self` lives.
-        unsafe { sys::NdisFCancelSendNetBufferLists(self.handle.as_raw(), id.as_raw()) };
+        unsafe { sys::NdisFCancelSendNetBufferLists(self.handle().as_raw(), id.as_raw()) };
     }
 
     /// Counts the lists as under way, and gives their chain and count.

@@ -87,7 +87,8 @@ impl NetBufferListPool {
 impl Drop for NetBufferListPool {
     fn drop(&mut self) {
         // SAFETY: not freed before, by the type's invariant; its lists are gone, because each
-        // borrows the `Pools` or keeps the gate around them occupied.
+        // borrows the `Pools`, or keeps the gate around them occupied, or was forgotten: then
+        // nobody can touch it again, and what NDIS says of it is said of who forgot it.
         unsafe { sys::NdisFreeNetBufferListPool(self.raw.as_ptr()) };
     }
 }
@@ -148,7 +149,7 @@ pub struct Pools<T> {
     pub(super) net_buffers: NetBufferPool,
     pub(super) buffers: FrameBuffers,
     pub(super) handle: FilterHandle,
-    pub(super) context_backfill: u16,
+    sizes: PoolSizes,
     tickets: PhantomData<fn(T) -> T>,
 }
 
@@ -175,8 +176,11 @@ impl<T> Pools<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Resources`]; what was made before is freed.
-    pub fn new(handle: FilterHandle, sizes: PoolSizes) -> Result<Self> {
+    /// What was made before is freed.
+    ///
+    /// - [`Error::Resources`].
+    /// - [`Error::InvalidLength`]: frame buffers that hold nothing.
+    pub(super) fn new(handle: FilterHandle, sizes: PoolSizes) -> Result<Self> {
         let context_size =
             Self::CONTEXT_SIZE.checked_add(sizes.context_backfill).ok_or(Error::Resources)?;
         Ok(Self {
@@ -185,9 +189,14 @@ impl<T> Pools<T> {
             net_buffers: NetBufferPool::new(handle)?,
             buffers: FrameBuffers::new(handle, sizes.frames)?,
             handle,
-            context_backfill: sizes.context_backfill,
+            sizes,
             tickets: PhantomData,
         })
+    }
+
+    /// How the pools were made.
+    pub(super) const fn sizes(&self) -> PoolSizes {
+        self.sizes
     }
 
     /// The frame buffers.

@@ -62,6 +62,11 @@ impl Status {
         self.0 >= 0
     }
 
+    /// The status of something that is over: `PENDING` would not be one.
+    pub const fn of_the_end(self) -> Self {
+        if self.0 == Self::PENDING.0 { Self::FAILURE } else { self }
+    }
+
     /// Success as `Ok`, every other status as an error.
     ///
     /// # Errors
@@ -96,6 +101,8 @@ impl From<Error> for Status {
             Error::InvalidLength => Self::INVALID_LENGTH,
             Error::UnsupportedMedia => Self::UNSUPPORTED_MEDIA,
             Error::BadState => Self::FAILURE,
+            // An error never passes for a success, nor for an answer that is still to come.
+            Error::Other(status) if status.is_success() => Self::FAILURE,
             Error::Other(status) => status,
         }
     }

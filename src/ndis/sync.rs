@@ -1,17 +1,16 @@
 #![expect(unsafe_code, reason = "wraps KSPIN_LOCK")]
 
 use super::sys::{KIRQL, KSPIN_LOCK, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock};
-use core::{
-    cell::UnsafeCell,
-    marker::PhantomData,
-    ops::{Deref, DerefMut},
-};
+use core::cell::UnsafeCell;
 
 /// A value behind a kernel spin lock.
 ///
+/// The value is lent for the length of a call, so that locks are released in the order in which
+/// they must be: the last first.
+///
 /// # Invariants
 ///
-/// `value` is touched only through the guard of the lock's holder.
+/// `value` is touched only by the lock's holder.
 ///
 /// Follows "Introduction to Spin Locks".
 pub struct SpinLock<T> {
@@ -30,49 +29,39 @@ impl<T> SpinLock<T> {
         Self { lock: UnsafeCell::new(0), value: UnsafeCell::new(value) }
     }
 
-    /// Waits for the lock and holds it until the guard is dropped.
+    /// Waits for the lock, lends the value to `use_it`, and gives the lock back.
     ///
-    /// Never held across a call into NDIS or the I/O manager.
+    /// Never around a call into NDIS or the I/O manager.
     ///
     /// # IRQL
     ///
-    /// `<= DISPATCH_LEVEL`; `DISPATCH_LEVEL` while the guard lives.
-    pub fn lock(&self) -> SpinLockGuard<'_, T> {
-        // SAFETY: the lock word is initialised and lives as long as `self`.
-        let irql = unsafe { KeAcquireSpinLockRaiseToDpc(self.lock.get()) };
-        SpinLockGuard { lock: self, irql, _stays: PhantomData }
+    /// `<= DISPATCH_LEVEL`; `DISPATCH_LEVEL` within.
+    pub fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> R {
+        let holder = Holder::new(&self.lock);
+        // SAFETY: the lock is held, so nobody else touches the value.
+        let result = use_it(unsafe { &mut *self.value.get() });
+        drop(holder);
+        result
     }
 }
 
-/// Holds a [`SpinLock`]; gives it back when dropped.
-///
-/// Stays on its processor: the IRQL that it restores is that processor's.
-#[must_use = "the lock is free again as soon as the guard is dropped"]
-pub struct SpinLockGuard<'l, T> {
-    lock: &'l SpinLock<T>,
+/// Holds a lock; gives it back when dropped.
+struct Holder<'l> {
+    lock: &'l UnsafeCell<KSPIN_LOCK>,
     irql: KIRQL,
-    _stays: PhantomData<*mut ()>,
 }
 
-impl<T> Deref for SpinLockGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: the guard holds the lock, so nobody else touches the value.
-        unsafe { &*self.lock.value.get() }
+impl<'l> Holder<'l> {
+    fn new(lock: &'l UnsafeCell<KSPIN_LOCK>) -> Self {
+        // SAFETY: the lock word is initialised and lives as long as its owner.
+        let irql = unsafe { KeAcquireSpinLockRaiseToDpc(lock.get()) };
+        Self { lock, irql }
     }
 }
 
-impl<T> DerefMut for SpinLockGuard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: the guard holds the lock, so nobody else touches the value.
-        unsafe { &mut *self.lock.value.get() }
-    }
-}
-
-impl<T> Drop for SpinLockGuard<'_, T> {
+impl Drop for Holder<'_> {
     fn drop(&mut self) {
-        // SAFETY: this guard took the lock and saved this IRQL.
-        unsafe { KeReleaseSpinLock(self.lock.lock.get(), self.irql) };
+        // SAFETY: this holder took the lock and saved this IRQL.
+        unsafe { KeReleaseSpinLock(self.lock.get(), self.irql) };
     }
 }

@@ -109,7 +109,7 @@ impl SendRequest<'_> {
     }
 
     fn give_back(&self, status: Status) {
-        self.lists.set_status(status);
+        self.lists.set_status(status.of_the_end());
         let flags = Flags::of_send(self.flags).of_way_back();
         // SAFETY: the lists came from above, and go back once.
         unsafe {

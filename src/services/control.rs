@@ -10,37 +10,43 @@ use crate::{
 };
 use heapless::Vec;
 use protocol::{
-    AdapterRecord, AdapterState, AdaptersReply, CountersReply, CountersRequest, PROTOCOL_VERSION,
-    Reason, Request, RequestHeader, VersionReply, limits,
+    AdapterRecord, AdapterState, AdaptersReply, CountersReply, CountersRequest, InjectReply,
+    PROTOCOL_VERSION, Reason, Request, RequestHeader, VersionReply, limits,
 };
 use zerocopy::{FromBytes, IntoBytes};
 
 /// One open handle of the control device.
 pub struct Client {
-    /// Its injections that are not done.
-    injections: SpinLock<Vec<Shared<inject::Answer>, { limits::HANDLE_REQUESTS }>>,
+    /// Its injections that are not done; none once its last user has closed it.
+    injections: SpinLock<Option<Injections>>,
 }
+
+type Injections = Vec<Shared<inject::Answer>, { limits::HANDLE_REQUESTS }>;
 
 impl Client {
     /// Lists an injection.
     ///
     /// # Errors
     ///
-    /// [`Status::QUOTA_EXCEEDED`]: too many are under way.
+    /// - [`Status::QUOTA_EXCEEDED`]: too many are under way.
+    /// - [`Status::CANCELLED`]: the handle is closed.
     pub(super) fn begin(&self, injection: Shared<inject::Answer>) -> Result {
-        let refused = self.injections.lock().push(injection);
+        let (refused, status) = self.injections.with(|injections| match injections {
+            Some(injections) => (injections.push(injection).err(), Status::QUOTA_EXCEEDED),
+            None => (Some(injection), Status::CANCELLED),
+        });
         // Out of the lock: what is refused has an end of its own.
-        refused.map_err(|_| Error::Other(Status::QUOTA_EXCEEDED))
+        if refused.is_some() { Err(Error::Other(status)) } else { Ok(()) }
     }
 
     /// Takes an injection that is done off the list.
     pub(super) fn end(&self, injection: &Shared<inject::Answer>) {
-        let mut injections = self.injections.lock();
-        let place = injections.iter().position(|it| Shared::is_same(it, injection));
-        let ended = place
-            .filter(|&place| place < injections.len())
-            .map(|place| injections.swap_remove(place));
-        drop(injections);
+        let ended = self.injections.with(|injections| {
+            let injections = injections.as_mut()?;
+            let place = injections.iter().position(|it| Shared::is_same(it, injection))?;
+            (place < injections.len()).then(|| injections.swap_remove(place))
+        });
+        // Out of the lock: the last owner frees.
         drop(ended);
     }
 }
@@ -49,18 +55,17 @@ impl Device for Framecast {
     type Handle = Client;
 
     fn open(&self) -> Result<Client> {
-        Ok(Client { injections: SpinLock::new(Vec::new()) })
+        Ok(Client { injections: SpinLock::new(Some(Vec::new())) })
     }
 
     fn close(&self, client: &Client) {
-        loop {
-            let injection = client.injections.lock().pop();
-            let Some(injection) = injection else { return };
+        let injections = client.injections.with(Option::take);
+        for injection in injections.iter().flatten() {
             injection.cancel();
         }
     }
 
-    fn control(&self, client: &Shared<Client>, request: ControlRequest) -> Dispatched {
+    fn control<'r>(&self, client: &Shared<Client>, request: ControlRequest<'r>) -> Dispatched<'r> {
         match check(&request) {
             Ok(Request::Version) => request.reply(version),
             Ok(Request::Adapters) => request.reply(|output| self.list(output)),
@@ -73,12 +78,12 @@ impl Device for Framecast {
 
 impl Framecast {
     /// Refuses a request and counts it as bad.
-    pub(super) fn refuse(&self, request: ControlRequest, status: Status) -> Dispatched {
+    pub(super) fn refuse<'r>(&self, request: ControlRequest<'r>, status: Status) -> Dispatched<'r> {
         self.adapters.count(Reason::BadRequests, 1);
         request.refuse(status)
     }
 
-    fn counters(&self, request: ControlRequest) -> Dispatched {
+    fn counters<'r>(&self, request: ControlRequest<'r>) -> Dispatched<'r> {
         let Some((CountersRequest { luid, .. }, rest)) = read::<CountersRequest>(request.input())
         else {
             return self.refuse(request, Status::INVALID_PARAMETER);
@@ -100,9 +105,6 @@ impl Framecast {
 
     fn list(&self, output: &mut [u8]) -> Result<usize> {
         let mut end = size_of::<AdaptersReply>();
-        if output.len() < end {
-            return Err(TOO_SMALL);
-        }
         let mut returned = 0_u32;
         self.adapters.for_each(|module| {
             if let Ok(next) = write(output, end, &record(module)) {
@@ -120,8 +122,8 @@ impl Framecast {
 
 const TOO_SMALL: Error = Error::Other(Status::BUFFER_TOO_SMALL);
 
-/// Which request it is, if its header is right.
-fn check(request: &ControlRequest) -> Result<Request, Status> {
+/// Which request it is, if its header is right and the fixed part of its answer has room.
+fn check(request: &ControlRequest<'_>) -> Result<Request, Status> {
     let kind = Request::from_code(request.code()).ok_or(Status::INVALID_DEVICE_REQUEST)?;
     let input = request.input();
     if input.len() > protocol::limits::REQUEST_BYTES {
@@ -135,7 +137,13 @@ fn check(request: &ControlRequest) -> Result<Request, Status> {
     if header.reserved != 0 || (bare && !rest.is_empty()) {
         return Err(Status::INVALID_PARAMETER);
     }
-    Ok(kind)
+    let least = match kind {
+        Request::Version => size_of::<VersionReply>(),
+        Request::Adapters => size_of::<AdaptersReply>(),
+        Request::Counters => size_of::<CountersReply>(),
+        Request::Inject => size_of::<InjectReply>(),
+    };
+    if request.output_length() < least { Err(Status::BUFFER_TOO_SMALL) } else { Ok(kind) }
 }
 
 /// Reads a structure from the start of an input.
@@ -177,7 +185,7 @@ fn record(module: &FilterModule) -> AdapterRecord {
         context_backfill: plan.map_or(0, |plan| plan.context_backfill.into()),
         frame_buffers: plan.map_or(0, |plan| plan.buffers),
         frame_buffers_free: buffers.map_or(0, FrameBuffers::free),
-        pool_rebuilds: module.rebuilds(),
+        pool_rebuilds: module.origin.rebuilds(),
         pools: plan.map_or(0, |_| Pools::<inject::Ticket>::COUNT),
         mac_address_length: adapter.mac_address.length,
         mac_address: adapter.mac_address.bytes,

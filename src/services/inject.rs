@@ -30,25 +30,32 @@ use heapless::Deque;
 use protocol::{Direction, Frames, InjectReply, InjectRequest, Position, Reason, limits};
 
 /// Takes a request to inject, and answers it now or when its frames are done.
-pub fn inject(
+pub fn inject<'r>(
     framecast: &Framecast,
     client: &Shared<Client>,
-    request: ControlRequest,
-) -> Dispatched {
+    request: ControlRequest<'r>,
+) -> Dispatched<'r> {
     let order = match Order::read(framecast, &request) {
         Ok(order) => order,
         Err(status) => return framecast.refuse(request, status),
     };
-    let prepared = Injection::prepare(framecast, client, &order);
-    let injection = match prepared {
+    let injection = match Injection::prepare(framecast, client, &order) {
         Ok(injection) => injection,
-        Err(error) => return request.refuse(error.into()),
+        Err(Error::Resources) => {
+            order.count(Reason::RefusedResources);
+            return request.refuse(Status::RESOURCES);
+        }
+        Err(error) => return framecast.refuse(request, error.into()),
     };
     let answer = injection.answer.clone();
     let (pending, dispatched) = request.pend(Cancellation { answer: answer.clone() });
     if let Some(pending) = pending {
         answer.await_frames(pending);
-        order.module.injections.push(injection, &order.module);
+        if order.module.injections.push(injection, &order.module).is_err() {
+            framecast.adapters.count(Reason::BadRequests, 1);
+        }
+    } else {
+        order.count(Reason::RefusedResources);
     }
     dispatched
 }
@@ -67,7 +74,12 @@ struct Order {
 }
 
 impl Order {
-    fn read(framecast: &Framecast, request: &ControlRequest) -> Result<Self, Status> {
+    /// Counts all its frames as refused.
+    fn count(&self, reason: Reason) {
+        self.module.counters.add(reason, self.frames.into());
+    }
+
+    fn read(framecast: &Framecast, request: &ControlRequest<'_>) -> Result<Self, Status> {
         let (order, batch) =
             control::read::<InjectRequest>(request.input()).ok_or(Status::INVALID_PARAMETER)?;
         let direction = Direction::from_number(order.direction).ok_or(Status::INVALID_PARAMETER)?;
@@ -113,7 +125,9 @@ pub struct Answer {
 impl Answer {
     /// Keeps the request until its frames are done, or it is cancelled.
     fn await_frames(&self, request: PendingControl<Cancellation>) {
-        *self.request.lock() = Some(request);
+        let none = self.request.with(|place| place.replace(request));
+        // Out of the lock: there was none before this one.
+        drop(none);
         self.answer_if_cancelled();
     }
 
@@ -141,8 +155,7 @@ impl Answer {
 
     /// Answers the request, if it is not answered yet.
     fn refuse(&self, status: Status) {
-        let request = self.request.lock().take();
-        if let Some(request) = request {
+        if let Some(request) = self.request.with(Option::take) {
             request.reply(|_| Err(Error::Other(status)));
         }
     }
@@ -152,10 +165,9 @@ impl Answer {
         &self,
         read: impl FnOnce(&PendingControl<Cancellation>) -> R,
     ) -> Option<R> {
-        let request = self.request.lock().take()?;
+        let request = self.request.with(Option::take)?;
         let result = read(&request);
-        *self.request.lock() = Some(request);
-        self.answer_if_cancelled();
+        self.await_frames(request);
         Some(result)
     }
 }
@@ -223,8 +235,7 @@ impl Injection {
 impl Drop for Injection {
     fn drop(&mut self) {
         self.client.end(&self.answer);
-        let request = self.answer.request.lock().take();
-        let Some(request) = request else { return };
+        let Some(request) = self.answer.request.with(Option::take) else { return };
         request.reply(|output| {
             let reply = InjectReply { frames: self.count(), reserved: 0 };
             let mut end = control::write(output, 0, &reply)?;
@@ -284,6 +295,10 @@ const SERVING: u8 = 1;
 /// [`Queue::serving`]: someone serves, and must look again before it stops.
 const AGAIN: u8 = 2;
 
+/// How often one call empties the frame buffers into NDIS before a system thread goes on: callers
+/// have work of their own, and some are at DISPATCH_LEVEL.
+const ROUNDS: usize = 4;
+
 impl Queue {
     /// Nothing waits.
     #[must_use]
@@ -292,19 +307,18 @@ impl Queue {
     }
 
     /// Adds an injection, or refuses it when too many wait, and serves.
-    fn push(&self, injection: Shared<Injection>, module: &FilterModule) {
+    fn push(&self, injection: Shared<Injection>, module: &FilterModule) -> Result {
         let waiting = Waiting { injection, position: Position::START };
-        let mut queue = self.waiting.lock();
-        let refused = if queue.len() < limits::PENDING_REQUESTS {
-            queue.push_back(waiting).err()
-        } else {
-            Some(waiting)
-        };
-        drop(queue);
+        let refused = self.waiting.with(|queue| {
+            let full = queue.len() >= limits::PENDING_REQUESTS;
+            if full { Some(waiting) } else { queue.push_back(waiting).err() }
+        });
         if let Some(Waiting { injection, .. }) = refused {
             injection.answer.refuse(Status::QUOTA_EXCEEDED);
+            return Err(Error::Other(Status::QUOTA_EXCEEDED));
         }
         self.serve(module);
+        Ok(())
     }
 
     /// Originates what waits, as far as there are buffers; refuses it where the module does not
@@ -317,11 +331,27 @@ impl Queue {
         if !self.start() {
             return;
         }
+        let mut rounds = 0..ROUNDS;
         loop {
-            self.serve_once(module);
-            if self.stop() {
+            let mut more = true;
+            while more && rounds.next().is_some() {
+                more = self.serve_one(module);
+            }
+            self.give_up_cancelled(&module.counters);
+            if !more && self.stop() {
                 return;
             }
+            if !rounds.is_empty() {
+                continue;
+            }
+            if let Some(running) = module.origin.enter() {
+                // Whoever looks from now on serves; the system thread looks in any case.
+                self.serving.store(IDLE, Ordering::Release);
+                running.go_on_later();
+                return;
+            }
+            // Nothing is originated any more: to refuse what waits is soon done.
+            rounds = 0..ROUNDS;
         }
     }
 
@@ -339,42 +369,38 @@ impl Queue {
         before == Ok(SERVING)
     }
 
-    fn serve_once(&self, module: &FilterModule) {
-        loop {
-            let next = self.waiting.lock().pop_front();
-            let Some(next) = next else { break };
-            if let Some(starved) = next.originate(module) {
-                // There is always room: new ones leave a place free.
-                let full = self.waiting.lock().push_front(starved);
-                drop(full);
-                break;
-            }
-        }
-        self.drop_cancelled(&module.counters);
+    /// Originates frames of the first injection; whether there may be more to do at once.
+    fn serve_one(&self, module: &FilterModule) -> bool {
+        let Some(next) = self.waiting.with(Deque::pop_front) else { return false };
+        let Some(starved) = next.originate(module) else { return true };
+        // There is always room: new ones leave a place free.
+        let full = self.waiting.with(|queue| queue.push_front(starved));
+        drop(full);
+        false
     }
 
-    /// Refuses what was cancelled behind an injection that still waits for buffers.
-    fn drop_cancelled(&self, counters: &Counters) {
-        loop {
-            let mut cancelled = None;
-            let mut queue = self.waiting.lock();
-            for _ in 0..queue.len() {
-                match queue.pop_front() {
-                    Some(waiting)
-                        if cancelled.is_none() && waiting.injection.answer.is_cancelled() =>
-                    {
-                        cancelled = Some(waiting);
-                    }
-                    Some(waiting) => _ = queue.push_back(waiting),
-                    None => break,
-                }
-            }
-            drop(queue);
-            // Out of the lock: what is refused may be answered.
-            let Some(waiting) = cancelled else { return };
-            waiting.refuse_cancelled(counters);
+    /// Gives up what was cancelled behind an injection that still waits for buffers.
+    fn give_up_cancelled(&self, counters: &Counters) {
+        while let Some(cancelled) = self.waiting.with(take_cancelled) {
+            // Out of the lock: what is given up may end here.
+            cancelled.give_up(counters);
         }
     }
+}
+
+/// Takes the first cancelled injection out of a queue; the others keep their order.
+fn take_cancelled<const N: usize>(queue: &mut Deque<Waiting, N>) -> Option<Waiting> {
+    let mut cancelled = None;
+    for _ in 0..queue.len() {
+        let waiting = queue.pop_front()?;
+        if cancelled.is_none() && waiting.injection.answer.is_cancelled() {
+            cancelled = Some(waiting);
+        } else {
+            // There is room: one has just left.
+            _ = queue.push_back(waiting);
+        }
+    }
+    cancelled
 }
 
 impl Waiting {
@@ -387,21 +413,28 @@ impl Waiting {
         let (pools, plan) = (running.pools()?, module.plan()?);
         let mut batch = Batch::new(pools);
         let injection = self.injection.clone();
-        let filled = injection.answer.while_unanswered(|request| {
+        let before = self.position;
+        let starved = injection.answer.while_unanswered(|request| {
             let frames = request.input().get(size_of::<InjectRequest>()..).unwrap_or_default();
             self.fill(frames, pools, plan, &module.counters, &mut batch)
         });
-        drop(injection);
-        let Some(starved) = filled else {
-            self.refuse_cancelled(&module.counters);
+        let Some(starved) = starved.filter(|_| !injection.answer.is_cancelled()) else {
+            drop(batch);
+            self.position = before;
+            self.give_up(&module.counters);
             return None;
         };
-        let direction = self.injection.direction;
+        let (direction, answer) = (injection.direction, injection.answer.clone());
         // Before the frames leave: the last of them home answers the request.
         let starved = starved.then_some(self);
+        drop(injection);
         match direction {
             Direction::Send => running.send(batch.into_lists()),
             Direction::Receive => running.indicate(batch.into_lists()),
+        }
+        // A cancellation that came too early for these asked for nothing.
+        if direction == Direction::Send && answer.is_cancelled() {
+            running.cancel_sends(answer.id);
         }
         starved
     }
@@ -423,7 +456,9 @@ impl Waiting {
                 let left = if frame.joins_previous { batch.join(copied)? } else { Some(copied) };
                 let Some(copied) = left else { return Ok(()) };
                 let ticket = Ticket { injection: injection.clone(), first: number };
-                batch.start(copied, ticket, Some(injection.answer.id), next_joins(&frames))
+                // Receives have no cancel id.
+                let id = (injection.direction == Direction::Send).then_some(injection.answer.id);
+                batch.start(copied, ticket, id, next_joins(&frames))
             });
             match added {
                 Ok(()) => {}
@@ -447,7 +482,7 @@ impl Waiting {
     }
 
     /// Gives up all frames that have not left: their request is answered already.
-    fn refuse_cancelled(&self, counters: &Counters) {
+    fn give_up(&self, counters: &Counters) {
         self.refuse(Status::CANCELLED, Reason::RefusedCancelled, counters);
     }
 }

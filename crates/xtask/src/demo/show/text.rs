@@ -42,7 +42,7 @@ impl fmt::Display for Text<'_> {
 impl Text<'_> {
     fn before(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { frames, driver, pcap, .. } = self;
-        writeln!(f, "The driver {driver}")?;
+        writeln!(f, "Driver     {driver}")?;
         writeln!(f, "SHA-256    {}\n", self.report.driver_sha256)?;
         writeln!(
             f,

@@ -32,8 +32,25 @@ impl Stage {
     #[must_use]
     #[track_caller]
     pub fn unstarted() -> Self {
+        Self::in_lab(Lab::builder().build())
+    }
+
+    /// A lab that remembers this many events, with the driver started.
+    ///
+    /// # Panics
+    ///
+    /// If there is no driver, or it does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn remembering(events: usize) -> Self {
+        let stage = Self::in_lab(Lab::builder().trace_capacity(events).build());
+        stage.driver.start().expect("the driver starts");
+        stage
+    }
+
+    #[track_caller]
+    fn in_lab(lab: Lab) -> Self {
         let file = driver_file();
-        let lab = Lab::builder().build();
         let driver = match lab.load(&file) {
             Ok(driver) => driver,
             Err(error) => panic!("{}: {error}; cargo xtask build makes it", file.display()),

@@ -163,6 +163,21 @@ fn more_frames_than_buffers_wait_for_buffers_and_keep_their_order() {
 }
 
 #[test]
+fn a_long_queue_is_handed_to_a_system_thread_and_keeps_its_order() {
+    let stage = Stage::remembering(1 << 18);
+    let adapter = stage.adapter(roomy());
+    let client = stage.client();
+    let frames: Vec<_> = (0..limits::BATCH_FRAMES as usize).map(|it| frame(it, 64)).collect();
+    let done = client.inject(adapter.config().luid, Direction::Send, &batch(&frames));
+    assert_eq!(done.expect("the injection is taken").done(), frames.len());
+    assert!(adapter.wire().iter().map(|it| &it.bytes).eq(&frames), "out of order or changed");
+    let handed_over = stage.lab.trace().iter().any(|it| it.function == "NdisQueueIoWorkItem");
+    assert!(handed_over, "one call served all {} frames", frames.len());
+    drop(client);
+    stage.end();
+}
+
+#[test]
 fn in_a_steady_state_no_frame_costs_an_allocation() {
     let stage = Stage::new();
     let adapter = stage.adapter(roomy());

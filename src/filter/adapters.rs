@@ -36,12 +36,12 @@ impl Adapters {
     pub fn remove(&self, module: &FilterModule) {
         let removed = self.modules.with(|modules| {
             let place = modules.iter().position(|it| core::ptr::eq(&raw const **it, module))?;
+            // Under the lock: a sum finds the counters here or there.
+            self.gone.absorb(&module.counters);
             (place < modules.len()).then(|| modules.swap_remove(place))
         });
         // Out of the lock: the last owner frees.
-        if let Some(removed) = removed {
-            self.gone.absorb(&removed.counters);
-        }
+        drop(removed);
     }
 
     /// The module on the adapter with this LUID.
@@ -51,25 +51,10 @@ impl Adapters {
             .with(|modules| modules.iter().find(|module| module.adapter.luid == luid).cloned())
     }
 
-    /// The module at this place of the list.
+    /// The modules that there are now.
     #[must_use]
-    pub fn get(&self, place: usize) -> Option<Shared<FilterModule>> {
-        self.modules.with(|modules| modules.get(place).cloned())
-    }
-
-    /// How many modules there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.modules.with(|modules| modules.len())
-    }
-
-    /// Calls `each` for every module, with no lock held; modules that come or go meanwhile may be
-    /// missed.
-    pub fn for_each(&self, mut each: impl FnMut(&Shared<FilterModule>)) {
-        for place in 0..LIMIT {
-            let Some(module) = self.get(place) else { return };
-            each(&module);
-        }
+    pub fn all(&self) -> Vec<Shared<FilterModule>, LIMIT> {
+        self.modules.with(|modules| modules.clone())
     }
 
     /// Counts what belongs to no adapter.
@@ -80,9 +65,13 @@ impl Adapters {
     /// What happened on all adapters since the driver was loaded.
     #[must_use]
     pub fn counters(&self) -> CountersReply {
-        let mut sum = CountersReply::default();
-        self.gone.add_to(&mut sum);
-        self.for_each(|module| module.counters.add_to(&mut sum));
-        sum
+        self.modules.with(|modules| {
+            let mut sum = CountersReply::default();
+            self.gone.add_to(&mut sum);
+            for module in modules.iter() {
+                module.counters.add_to(&mut sum);
+            }
+            sum
+        })
     }
 }

@@ -106,13 +106,13 @@ impl Framecast {
     fn list(&self, output: &mut [u8]) -> Result<usize> {
         let mut end = size_of::<AdaptersReply>();
         let mut returned = 0_u32;
-        self.adapters.for_each(|module| {
-            if let Ok(next) = write(output, end, &record(module)) {
-                end = next;
-                returned = returned.saturating_add(1);
-            }
-        });
-        let total = u32::try_from(self.adapters.len()).unwrap_or(u32::MAX).max(returned);
+        let modules = self.adapters.all();
+        for module in &modules {
+            let Ok(next) = write(output, end, &record(module)) else { break };
+            end = next;
+            returned = returned.saturating_add(1);
+        }
+        let total = u32::try_from(modules.len()).unwrap_or(u32::MAX);
         #[expect(clippy::cast_possible_truncation, reason = "a record is some hundred bytes")]
         let record_size = size_of::<AdapterRecord>() as u32;
         write(output, 0, &AdaptersReply { total, returned, record_size, reserved: 0 })?;

@@ -9,7 +9,7 @@
 //! | [`Request::Version`] | [`RequestHeader`] | [`VersionReply`] |
 //! | [`Request::Adapters`] | [`RequestHeader`] | [`AdaptersReply`], then as many [`AdapterRecord`]s as fit |
 //! | [`Request::Counters`] | [`CountersRequest`] | [`CountersReply`] |
-//! | [`Request::Inject`] | [`InjectRequest`], then for each frame a [`FrameHeader`], its bytes, zeros up to a multiple of [`FRAME_ALIGNMENT`] | [`InjectReply`], then one `i32` status for each frame |
+//! | [`Request::Inject`] | [`InjectRequest`], then for each frame a [`FrameHeader`], its bytes, and bytes that do not matter up to a multiple of [`FRAME_ALIGNMENT`] | [`InjectReply`], then one `i32` status for each frame |
 //!
 //! | status | when |
 //! |---|---|

@@ -18,12 +18,16 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The repository that this program was built from.
+    /// The repository that the current folder is in, else the one that this program was built
+    /// from. They differ where several copies share cargo's target folder.
     #[must_use]
     pub fn here() -> Self {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         // crates/xtask is two folders down.
-        let root = package.ancestors().nth(2).unwrap_or(package);
+        let built_from = package.ancestors().nth(2).unwrap_or(package);
+        let current = env::current_dir().unwrap_or_default();
+        let is_root = |folder: &&Path| folder.join("crates/xtask/Cargo.toml").is_file();
+        let root = current.ancestors().find(is_root).unwrap_or(built_from);
         Self { root: root.to_path_buf() }
     }
 

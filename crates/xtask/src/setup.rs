@@ -96,6 +96,20 @@ pub fn component(workspace: &Workspace, subcommand: &str, component: &str) -> Re
     }
 }
 
+/// Makes sure that a program is there, which comes with a package of Debian's.
+///
+/// # Errors
+///
+/// Names the program when it cannot be installed.
+pub fn program(name: &'static str, package: &'static str) -> Result<()> {
+    let there = || progress::output(Command::new(name).arg("--version")).is_ok();
+    if there() {
+        return Ok(());
+    }
+    install(&[package])?;
+    if there() { Ok(()) } else { bail!(wanting(&[package])) }
+}
+
 /// What has been found so far.
 struct Found {
     toolchain: Option<Toolchain>,
@@ -146,6 +160,8 @@ fn wanting(packages: &[&str]) -> String {
         "libclang-19-dev" => Some("libclang (or LIBCLANG_PATH to say where it is)".to_owned()),
         "rust-web-clippy" => Some("clippy (rustup component add clippy)".to_owned()),
         "rustfmt-web" => Some("rustfmt (rustup component add rustfmt)".to_owned()),
+        "tshark" => Some("tshark".to_owned()),
+        "wireshark-common" => Some("editcap (Wireshark's)".to_owned()),
         _ => None,
     };
     let things: Vec<_> = packages.iter().filter_map(|package| of(package)).collect();

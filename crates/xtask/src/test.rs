@@ -2,14 +2,21 @@
 
 use anyhow::Result;
 
-use crate::{driver, progress, workspace::Workspace};
+use crate::{driver, progress, setup, workspace::Workspace};
+
+/// The programs that the tests look at captures with, and their packages.
+const PROGRAMS: [(&str, &str); 2] = [("tshark", "tshark"), ("editcap", "wireshark-common")];
 
 /// Builds the driver, then runs `cargo test` for the host crates with `arguments` added.
 ///
 /// # Errors
 ///
-/// When the driver does not build or a test fails.
+/// When a program is missing and cannot be installed, when the driver does not build, or when a test
+/// fails.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    for (name, package) in PROGRAMS {
+        setup::program(name, package)?;
+    }
     driver::build(workspace)?;
     let mut command = workspace.cargo("test");
     command.args(["--locked", "--workspace"]);

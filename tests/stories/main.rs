@@ -12,3 +12,4 @@ mod oid;
 mod pass_through;
 mod plan;
 mod state;
+mod ui;

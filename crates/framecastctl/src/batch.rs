@@ -45,7 +45,8 @@ impl Batch {
     fn add(&mut self, frame: &[u8], flags: u32) -> Result<(), Full> {
         let length = u32::try_from(frame.len()).map_err(|_| Full)?;
         let padded = frame.len().next_multiple_of(FRAME_ALIGNMENT);
-        let size = size_of::<InjectRequest>() + self.bytes.len() + size_of::<FrameHeader>() + padded;
+        let size =
+            size_of::<InjectRequest>() + self.bytes.len() + size_of::<FrameHeader>() + padded;
         if size > limits::REQUEST_BYTES || self.frames == limits::BATCH_FRAMES {
             return Err(Full);
         }

@@ -58,7 +58,9 @@ impl Reason {
 }
 
 /// The input of [`Request::Counters`](crate::Request::Counters).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable,
+)]
 #[repr(C)]
 pub struct CountersRequest {
     /// Version.
@@ -68,7 +70,9 @@ pub struct CountersRequest {
 }
 
 /// The answer to [`Request::Counters`](crate::Request::Counters).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable,
+)]
 #[repr(C)]
 pub struct CountersReply {
     /// One value for each [`Reason`], in the order of [`Reason::ALL`].

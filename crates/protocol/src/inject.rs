@@ -41,7 +41,9 @@ impl Direction {
 }
 
 /// The input of [`Request::Inject`](crate::Request::Inject), before its frames.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable,
+)]
 #[repr(C)]
 pub struct InjectRequest {
     /// Version.
@@ -55,7 +57,9 @@ pub struct InjectRequest {
 }
 
 /// What stands before the bytes of each frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable,
+)]
 #[repr(C)]
 pub struct FrameHeader {
     /// Bytes of the frame, from the link-layer header on, without frame check sequence.
@@ -69,7 +73,9 @@ pub struct FrameHeader {
 /// Statuses are NDIS statuses: success; `STATUS_NDIS_INVALID_LENGTH` for a frame that the adapter
 /// does not take; `STATUS_NDIS_PAUSED` for one that found the adapter not running;
 /// `STATUS_INSUFFICIENT_RESOURCES`; or what the drivers below completed it with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable,
+)]
 #[repr(C)]
 pub struct InjectReply {
     /// Statuses that follow: one for each frame of the request.

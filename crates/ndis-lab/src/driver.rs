@@ -65,6 +65,14 @@ impl Driver {
         request::open(&self.machine, name, true)
     }
 
+    /// The names of the devices that the driver has made, as `\Device\…`.
+    #[must_use]
+    pub fn devices(&self) -> Vec<String> {
+        let io = lock(&self.machine.io);
+        let own = io.devices.iter().filter(|device| device.driver == self.filter.id);
+        own.map(|device| device.name.clone()).filter(|name| !name.is_empty()).collect()
+    }
+
     /// Who may open a device, in the security descriptor definition language, as the driver
     /// registered it with NDIS. The lab itself opens devices to everyone.
     #[must_use]

@@ -66,7 +66,12 @@ impl File {
     /// Writes and waits for it.
     #[must_use]
     pub fn write(&self, bytes: &[u8]) -> ControlResult {
-        self.begin(major::WRITE, 0, bytes, 0).wait()
+        self.write_pending(bytes).wait()
+    }
+
+    /// Writes; the write may be done already.
+    pub fn write_pending(&self, bytes: &[u8]) -> PendingControl {
+        self.begin(major::WRITE, 0, bytes, 0)
     }
 
     fn begin(&self, major: u8, code: u32, input: &[u8], output: usize) -> PendingControl {

@@ -32,6 +32,7 @@
 //! | `ledger`, `checks`, `rule`, `violation` | who owns what, and what must not happen |
 //! | `processor`, `irql`, `call`, `work` | threads as virtual processors, calls, later work |
 //! | `guest`, `abi` | the driver's memory, and the layouts of what lies in it |
+//! | `exercise` | a filter's whole life under seeds and faults |
 //! | `trace`, `faults`, `counters`, `fault` | what happened, made to fail, counted, crashed |
 //!
 //! # Where documentation is silent
@@ -70,6 +71,7 @@ mod dbg;
 mod driver;
 mod edge;
 mod ex;
+pub mod exercise;
 pub mod exports;
 mod fault;
 mod faults;

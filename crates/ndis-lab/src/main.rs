@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-mod run;
+mod program;
 
 /// An NDIS host for lightweight filter drivers.
 #[derive(Debug, Parser)]
@@ -24,6 +24,9 @@ enum Command {
     },
     /// Run a driver's whole life, with traffic from a capture
     Run(RunArguments),
+    /// Run a driver's whole life under chance: traffic, requests, events and faults that seeds
+    /// decide, and a verdict
+    Exercise(program::exercise::Arguments),
 }
 
 #[derive(Debug, Parser)]
@@ -51,6 +54,10 @@ struct RunArguments {
     /// Show what the driver prints
     #[arg(long)]
     print: bool,
+    /// Print one line an event; columns: number, processor, IRQL, way (> the driver calls, < it
+    /// is called, = it returns), function, object, status
+    #[arg(long)]
+    trace: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -67,7 +74,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
         Command::Imports { file } => imports(file),
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => program::run::run(arguments),
+        Command::Exercise(arguments) => program::exercise::run(arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

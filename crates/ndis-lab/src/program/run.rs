@@ -11,10 +11,14 @@ use pcap_file::DataLink;
 use pcap_file::pcap::{PcapPacket, PcapReader, PcapWriter};
 use pcap_file::pcapng::{Block, PcapNgReader};
 
+use super::TRACE_COLUMNS;
 use crate::{Direction, RunArguments};
 
 /// How many frames go in one chain.
 const BATCH: usize = 32;
+
+/// How many events are kept to be printed.
+const TRACE: usize = 1 << 22;
 
 /// Runs a driver; says whether it kept every rule.
 pub(crate) fn run(arguments: &RunArguments) -> Result<bool, Box<dyn Error>> {
@@ -22,7 +26,11 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<bool, Box<dyn Error>> {
         Some(path) => read_frames(path)?,
         None => vec![ping()],
     };
-    let lab = Lab::builder().print(arguments.print).guarded_memory(arguments.guarded).build();
+    let mut builder = Lab::builder().print(arguments.print).guarded_memory(arguments.guarded);
+    if arguments.trace {
+        builder = builder.trace_capacity(TRACE);
+    }
+    let lab = builder.build();
     let driver = lab.load(&arguments.file)?;
     driver.start().map_err(|status| format!("DriverEntry failed: {status}"))?;
     let config = AdapterConfig::default().with_backfill(arguments.backfill, arguments.context);
@@ -45,6 +53,12 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<bool, Box<dyn Error>> {
     stack.pause();
     stack.detach();
     let verdict = driver.unload();
+    if arguments.trace {
+        println!("{TRACE_COLUMNS}");
+        for event in lab.trace() {
+            println!("{event}");
+        }
+    }
     print!("{:#?}\n{verdict}", lab.counters());
     Ok(verdict.is_clean())
 }

@@ -1,0 +1,22 @@
+//! The commands of `ndis-lab`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `run` | traffic from a capture, through the filter and out at its ends |
+//! | `exercise` | stories of seeds and faults, and their verdict |
+//! | `worker` | a process that tells stories, so that a driver that crashes ends only that |
+//! | `plan` | which stories are left to be told |
+//! | `report` | the verdict on stories |
+
+pub(crate) mod exercise;
+mod plan;
+mod report;
+pub(crate) mod run;
+mod worker;
+
+/// Any error, on its way to the last line of output.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// What the columns of a trace are.
+pub(crate) const TRACE_COLUMNS: &str =
+    " number cpu irql way function                                 object             status";

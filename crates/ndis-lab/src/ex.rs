@@ -1,6 +1,11 @@
 //! The executive: pool memory.
 #![expect(non_snake_case, reason = "exports bear their kernel names")]
 
+pub(crate) mod list;
+pub(crate) mod lookaside;
+pub(crate) mod push_lock;
+pub(crate) mod rundown;
+
 use crate::abi::Handle;
 use crate::abi::kernel::{
     POOL_FLAG_NON_PAGED, POOL_FLAG_NON_PAGED_EXECUTE, POOL_FLAG_PAGED, POOL_FLAG_UNINITIALIZED,

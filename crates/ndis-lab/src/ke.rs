@@ -1,17 +1,24 @@
 //! The kernel: IRQL, spin locks, events, procedures, time.
 #![expect(non_snake_case, reason = "exports bear their kernel names")]
 
+pub(crate) mod mutex;
+pub(crate) mod queued;
+pub(crate) mod timer;
+pub(crate) mod wait;
+
 use std::hint;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::abi::handlers::{Deferred, Handler};
-use crate::abi::kernel::{Dpc, Event, LockQueueHandle, NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT};
+use crate::abi::kernel::{Dpc, Event, NOTIFICATION_EVENT, SYNCHRONIZATION_EVENT};
 use crate::call::Call;
 use crate::exports::exports;
 use crate::guest::Guest;
 use crate::irql::{self, Irql};
-use crate::processor::{self, HeldLock};
+use crate::machine::Machine;
+use crate::processor::{self, Frame, HeldLock};
 use crate::rule::Rule;
 use crate::status::NtStatus;
 
@@ -24,8 +31,6 @@ exports![
     KeReleaseSpinLock,
     KeAcquireSpinLockAtDpcLevel,
     KeReleaseSpinLockFromDpcLevel,
-    KeAcquireInStackQueuedSpinLock,
-    KeReleaseInStackQueuedSpinLock,
     KeInitializeEvent,
     KeSetEvent,
     KeClearEvent,
@@ -37,6 +42,7 @@ exports![
     KeFlushQueuedDpcs,
     KeQueryPerformanceCounter,
     KeQueryInterruptTime,
+    KeQueryUnbiasedInterruptTime,
     KeQuerySystemTimePrecise,
     KeStallExecutionProcessor,
     KeGetCurrentProcessorNumberEx,
@@ -147,33 +153,13 @@ pub extern "win64" fn KeReleaseSpinLockFromDpcLevel(spin_lock: Guest<u64>) {
     release(&call, spin_lock);
 }
 
-fn at_dispatch(call: &Call) {
+/// Whether a call is made where it has to be.
+pub(crate) fn at_dispatch(call: &Call) {
     let level = irql::current();
     if level < Irql::DISPATCH {
         let message = format!("{} was called at {level}, below DISPATCH_LEVEL", call.name);
         call.violate(Rule::WrongIrql, message, &[]);
     }
-}
-
-/// Raises to DISPATCH_LEVEL and acquires a lock in turn.
-pub extern "win64" fn KeAcquireInStackQueuedSpinLock(
-    spin_lock: Guest<u64>,
-    handle: Guest<LockQueueHandle>,
-) {
-    let name = "KeAcquireInStackQueuedSpinLock";
-    let call = Call::enter(name, Irql::DISPATCH, spin_lock.address());
-    handle.set(LockQueueHandle::LOCK, spin_lock);
-    handle.set(LockQueueHandle::OLD_IRQL, irql::replace(Irql::DISPATCH));
-    acquire(&call, spin_lock);
-}
-
-/// Releases a lock that was acquired in turn, and lowers the IRQL.
-pub extern "win64" fn KeReleaseInStackQueuedSpinLock(handle: Guest<LockQueueHandle>) {
-    let name = "KeReleaseInStackQueuedSpinLock";
-    let call = Call::enter(name, Irql::DISPATCH, handle.address());
-    at_dispatch(&call);
-    release(&call, handle.get(LockQueueHandle::LOCK));
-    irql::replace(handle.get(LockQueueHandle::OLD_IRQL));
 }
 
 /// Makes an event: NotificationEvent is 0, SynchronizationEvent 1.
@@ -235,11 +221,7 @@ pub extern "win64" fn KeWaitForSingleObject(
     let call = Call::enter("KeWaitForSingleObject", highest, object.address());
     let start = Instant::now();
     loop {
-        let taken = match object.get(Event::TYPE) {
-            SYNCHRONIZATION_EVENT => signal(object).swap(0, Ordering::AcqRel) != 0,
-            _ => signal(object).load(Ordering::Acquire) != 0,
-        };
-        if taken {
+        if wait::try_take(object) {
             return NtStatus::SUCCESS;
         }
         let waited = start.elapsed();
@@ -280,14 +262,26 @@ pub extern "win64" fn KeInitializeDpc(
 /// Queues a deferred procedure; says no if it is queued already.
 pub extern "win64" fn KeInsertQueueDpc(dpc: Guest<Dpc>, first: Guest<u8>, second: Guest<u8>) -> u8 {
     let call = Call::enter("KeInsertQueueDpc", Irql::HIGH, dpc.address());
+    u8::from(queue_dpc(&call.machine, Call::frame(), dpc, first, second))
+}
+
+/// Queues a deferred procedure for a driver; says no if it is queued already.
+pub(crate) fn queue_dpc(
+    machine: &Arc<Machine>,
+    mut frame: Frame,
+    dpc: Guest<Dpc>,
+    first: Guest<u8>,
+    second: Guest<u8>,
+) -> bool {
     let queued = dpc.field(Dpc::DPC_DATA).atomic();
     if queued.swap(1, Ordering::AcqRel) != 0 {
-        return 0;
+        return false;
     }
-    let (machine, mut frame) = (call.machine.clone(), Call::frame());
     frame.callback = "a deferred procedure";
     frame.flagged = false;
-    call.machine.procedures.push(dpc.address(), move || {
+    let queue = machine.procedures.clone();
+    let machine = Arc::clone(machine);
+    queue.push(dpc.address(), move || {
         let routine = dpc.get(Dpc::DEFERRED_ROUTINE);
         let context = dpc.get(Dpc::DEFERRED_CONTEXT);
         dpc.field(Dpc::DPC_DATA).atomic().store(0, Ordering::Release);
@@ -296,7 +290,7 @@ pub extern "win64" fn KeInsertQueueDpc(dpc: Guest<Dpc>, first: Guest<u8>, second
             routine(dpc, context, first, second);
         });
     });
-    1
+    true
 }
 
 /// Waits until queued procedures have run.
@@ -328,6 +322,11 @@ pub extern "win64" fn KeQueryPerformanceCounter(frequency: Guest<u64>) -> u64 {
 
 /// The time since the start, in 100-nanosecond units.
 pub extern "win64" fn KeQueryInterruptTime() -> u64 {
+    up_time()
+}
+
+/// The time since the start that the machine was awake, in 100-nanosecond units.
+pub extern "win64" fn KeQueryUnbiasedInterruptTime() -> u64 {
     up_time()
 }
 

@@ -9,8 +9,10 @@ use crate::driver::Driver;
 use crate::image::{Image, LoadError};
 use crate::machine::{Machine, Options};
 use crate::ndis::filter::FilterDriver;
+use crate::parameter::Parameter;
 use crate::sync::{lock, write};
 use crate::trace::Event;
+use crate::user_event::UserEvent;
 use crate::verdict::Verdict;
 use crate::violation::Violation;
 
@@ -52,6 +54,14 @@ impl LabBuilder {
         self
     }
 
+    /// Gives drivers a value of their configuration: what NdisReadConfiguration finds, and the
+    /// registry under the driver's own key and its `Parameters`.
+    #[must_use]
+    pub fn parameter(mut self, name: impl Into<String>, value: Parameter) -> Self {
+        self.options.parameters.push((name.into(), value));
+        self
+    }
+
     /// Puts every block of pool memory in front of an unmapped page and unmaps it when it is
     /// freed: a driver that runs over its memory faults at once. Slower; off unless chosen.
     #[must_use]
@@ -75,6 +85,7 @@ impl Default for LabBuilder {
                 trace_capacity: 4096,
                 print: false,
                 guarded_memory: false,
+                parameters: Vec::new(),
             },
         }
     }
@@ -116,6 +127,12 @@ impl Lab {
         crate::fault::install();
         let filter = FilterDriver::new(&self.machine, entry, None);
         Driver::new(Arc::clone(&self.machine), filter)
+    }
+
+    /// Makes an event of a process, whose handle a request can give to the driver.
+    #[must_use]
+    pub fn event(&self) -> UserEvent {
+        UserEvent::new(&self.machine)
     }
 
     /// Every breach so far.

@@ -37,6 +37,14 @@ pub(crate) enum Kind {
     Timer,
     Device,
     SymbolicLink,
+    Lookaside,
+    Rundown,
+    RwLock,
+    Configuration,
+    IoWorkItem,
+    Thread,
+    KernelHandle,
+    Reference,
 }
 
 impl fmt::Display for Kind {
@@ -54,6 +62,14 @@ impl fmt::Display for Kind {
             Self::Timer => "timer",
             Self::Device => "device object",
             Self::SymbolicLink => "symbolic link",
+            Self::Lookaside => "lookaside list",
+            Self::Rundown => "rundown protection",
+            Self::RwLock => "read-write lock",
+            Self::Configuration => "configuration handle",
+            Self::IoWorkItem => "I/O work item",
+            Self::Thread => "system thread",
+            Self::KernelHandle => "kernel handle",
+            Self::Reference => "object reference",
         })
     }
 }
@@ -98,6 +114,10 @@ pub(crate) enum Made {
     Plain,
     /// NdisAllocateCloneNetBufferList with these flags.
     Clone(u32),
+    /// NdisAllocateFragmentNetBufferList with this room in front.
+    Fragment(u32),
+    /// NdisAllocateReassembledNetBufferList with this room in front.
+    Reassembled(u32),
 }
 
 /// A list's way through the stack.
@@ -223,7 +243,6 @@ pub(crate) struct ObjectRecord {
     pub(crate) kind: Kind,
     pub(crate) owner: Owner,
     pub(crate) site: u64,
-    #[expect(dead_code, reason = "keeps the object alive")]
     pub(crate) block: Option<Block>,
 }
 

@@ -7,13 +7,17 @@ use std::sync::{Arc, Mutex, RwLock};
 use crate::abi::Handle;
 use crate::counters::Tally;
 use crate::faults::Faults;
+use crate::guest::Block;
 use crate::image::Image;
 use crate::io::IoState;
 use crate::irql::Irql;
+use crate::ke::mutex;
 use crate::ledger::{Ledger, Remaining};
 use crate::ndis::filter::FilterDriver;
 use crate::ndis::lab_list::LabList;
 use crate::ndis::module::Module;
+use crate::ob::Objects;
+use crate::parameter::Parameter;
 use crate::processor::{self, Frame};
 use crate::rule::Rule;
 use crate::sync::{lock, read};
@@ -32,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) print: bool,
     /// Put every block of pool memory in front of an unmapped page.
     pub(crate) guarded_memory: bool,
+    /// What drivers find in their configuration.
+    pub(crate) parameters: Vec<(String, Parameter)>,
 }
 
 /// The machine.
@@ -47,6 +53,9 @@ pub(crate) struct Machine {
     pub(crate) drivers: RwLock<HashMap<u32, Arc<FilterDriver>>>,
     pub(crate) modules: RwLock<HashMap<Handle, Arc<Module>>>,
     pub(crate) io: Mutex<IoState>,
+    pub(crate) objects: Mutex<Objects>,
+    /// Open configurations, with what was read from them.
+    pub(crate) configurations: Mutex<HashMap<Handle, Vec<Block>>>,
     /// What runs later at PASSIVE_LEVEL.
     pub(crate) work: WorkQueue,
     /// What runs later at DISPATCH_LEVEL.
@@ -78,6 +87,8 @@ impl Machine {
             drivers: RwLock::default(),
             modules: RwLock::default(),
             io: Mutex::default(),
+            objects: Mutex::default(),
+            configurations: Mutex::default(),
             work: WorkQueue::default(),
             procedures: WorkQueue::default(),
             printed: Mutex::default(),
@@ -166,7 +177,13 @@ impl Machine {
         callback: impl FnOnce() -> R,
     ) -> R {
         self.trace.record(Way::IntoDriver, frame.callback, object, None);
+        let regions = mutex::enter();
         let (result, left) = processor::enter(self, frame, level, callback);
+        let regions = mutex::leave(regions);
+        if regions > 0 {
+            let message = format!("{} returned in {regions} critical regions", frame.callback);
+            self.violate(Rule::CriticalRegion, 0, message, Vec::new());
+        }
         self.trace.record(Way::Return, frame.callback, object, None);
         for held in &left.locks {
             let message =

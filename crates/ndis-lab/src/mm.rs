@@ -4,7 +4,9 @@
 use crate::abi::Handle;
 use crate::abi::io::Irp;
 use crate::abi::kernel::UnicodeString;
-use crate::abi::nbl::{MDL_MAPPED_TO_SYSTEM_VA, MDL_PARTIAL, MDL_SOURCE_IS_NONPAGED_POOL, Mdl};
+use crate::abi::nbl::{
+    MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, MDL_PARTIAL, MDL_SOURCE_IS_NONPAGED_POOL, Mdl,
+};
 use crate::call::Call;
 use crate::exports::{self, exports};
 use crate::guest::{Block, Guest};
@@ -25,6 +27,8 @@ exports![
     MmBuildMdlForNonPagedPool,
     MmMapLockedPagesSpecifyCache,
     MmUnmapLockedPages,
+    MmProbeAndLockPages,
+    MmUnlockPages,
     MmGetSystemRoutineAddress,
 ];
 
@@ -54,6 +58,11 @@ pub extern "win64" fn IoAllocateMdl(
 /// Frees an MDL from [`IoAllocateMdl`].
 pub extern "win64" fn IoFreeMdl(mdl: Guest<Mdl>) {
     let call = Call::enter("IoFreeMdl", Irql::DISPATCH, mdl.address());
+    let known = lock(&call.machine.ledger).mdls.contains_key(&mdl.address());
+    if known && mdl.get(Mdl::MDL_FLAGS) & MDL_PAGES_LOCKED != 0 {
+        let message = "an MDL is freed with its pages locked";
+        call.violate(Rule::MdlPages, message, &[format!("MDL {mdl:?}")]);
+    }
     free_mdl(&call, mdl, MdlUse::Io);
 }
 
@@ -81,8 +90,7 @@ pub extern "win64" fn IoBuildPartialMdl(
 /// Completes an MDL over nonpaged memory.
 pub extern "win64" fn MmBuildMdlForNonPagedPool(mdl: Guest<Mdl>) {
     let _call = Call::enter("MmBuildMdlForNonPagedPool", Irql::DISPATCH, mdl.address());
-    let data = mdl.get(Mdl::START_VA).byte_add(mdl.get(Mdl::BYTE_OFFSET).into());
-    mdl.set(Mdl::MAPPED_SYSTEM_VA, data);
+    mdl.set(Mdl::MAPPED_SYSTEM_VA, described(mdl));
     mdl.set(Mdl::MDL_FLAGS, mdl.get(Mdl::MDL_FLAGS) | MDL_SOURCE_IS_NONPAGED_POOL);
 }
 
@@ -99,14 +107,51 @@ pub extern "win64" fn MmMapLockedPagesSpecifyCache(
     if call.allocation_fails() {
         return Guest::NULL;
     }
-    mdl.set(Mdl::MDL_FLAGS, mdl.get(Mdl::MDL_FLAGS) | MDL_MAPPED_TO_SYSTEM_VA);
+    let flags = mdl.get(Mdl::MDL_FLAGS);
+    if flags & (MDL_PAGES_LOCKED | MDL_PARTIAL | MDL_SOURCE_IS_NONPAGED_POOL) == 0 {
+        let message = "an MDL is mapped whose pages are not locked";
+        call.violate(Rule::MdlPages, message, &[format!("MDL {mdl:?}")]);
+    }
+    mdl.set(Mdl::MDL_FLAGS, flags | MDL_MAPPED_TO_SYSTEM_VA);
+    mdl.set(Mdl::MAPPED_SYSTEM_VA, described(mdl));
     mdl_data(mdl)
 }
 
 /// Takes the system's address of pages back.
 pub extern "win64" fn MmUnmapLockedPages(_address: Guest<u8>, mdl: Guest<Mdl>) {
-    let _call = Call::enter("MmUnmapLockedPages", Irql::DISPATCH, mdl.address());
+    let call = Call::enter("MmUnmapLockedPages", Irql::DISPATCH, mdl.address());
+    if mdl.get(Mdl::MDL_FLAGS) & MDL_MAPPED_TO_SYSTEM_VA == 0 {
+        let message = "an MDL is unmapped that is not mapped";
+        call.violate(Rule::MdlPages, message, &[format!("MDL {mdl:?}")]);
+    }
     mdl.set(Mdl::MDL_FLAGS, mdl.get(Mdl::MDL_FLAGS) & !MDL_MAPPED_TO_SYSTEM_VA);
+}
+
+/// The first byte that an MDL describes, mapped or not.
+fn described(mdl: Guest<Mdl>) -> Guest<u8> {
+    mdl.get(Mdl::START_VA).byte_add(mdl.get(Mdl::BYTE_OFFSET).into())
+}
+
+/// Locks the pages that an MDL describes. The memory of this lab is always there.
+pub extern "win64" fn MmProbeAndLockPages(mdl: Guest<Mdl>, _mode: u8, _operation: u32) {
+    let call = Call::enter("MmProbeAndLockPages", Irql::DISPATCH, mdl.address());
+    let flags = mdl.get(Mdl::MDL_FLAGS);
+    if flags & (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL) != 0 {
+        let message = "the pages of an MDL are locked that are locked already";
+        call.violate(Rule::MdlPages, message, &[format!("MDL {mdl:?}")]);
+    }
+    mdl.set(Mdl::MDL_FLAGS, flags | MDL_PAGES_LOCKED);
+}
+
+/// Unlocks the pages that an MDL describes, and unmaps them.
+pub extern "win64" fn MmUnlockPages(mdl: Guest<Mdl>) {
+    let call = Call::enter("MmUnlockPages", Irql::DISPATCH, mdl.address());
+    let flags = mdl.get(Mdl::MDL_FLAGS);
+    if flags & MDL_PAGES_LOCKED == 0 {
+        let message = "the pages of an MDL are unlocked that are not locked";
+        call.violate(Rule::MdlPages, message, &[format!("MDL {mdl:?}")]);
+    }
+    mdl.set(Mdl::MDL_FLAGS, flags & !(MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA));
 }
 
 /// The address of an export, by name; null if there is none.

@@ -8,6 +8,8 @@ use crate::status::NtStatus;
 
 exports![
     RtlInitUnicodeString,
+    RtlInitString,
+    RtlEqualString,
     RtlCopyUnicodeString,
     RtlCompareUnicodeString,
     RtlEqualUnicodeString,
@@ -74,6 +76,32 @@ pub extern "win64" fn RtlInitUnicodeString(string: Guest<UnicodeString>, source:
     let length = terminated(source).len() * 2;
     let maximum = if source.is_null() { 0 } else { length + 2 };
     set(string, source, length, maximum);
+}
+
+/// Describes a string of bytes that a zero ends; the structure is that of wide strings.
+pub extern "win64" fn RtlInitString(string: Guest<UnicodeString>, source: Guest<u8>) {
+    const LONGEST: u64 = 0xFFFE;
+    let ended = |&index: &u64| source.index(index).read() == 0;
+    let length = source.non_null().map_or(0, |_| (0..LONGEST).find(ended).unwrap_or(LONGEST));
+    let length = usize::try_from(length).unwrap_or(0);
+    let maximum = if source.is_null() { 0 } else { length + 1 };
+    string.set(UnicodeString::LENGTH, u16::try_from(length).unwrap_or(u16::MAX));
+    string.set(UnicodeString::MAXIMUM_LENGTH, u16::try_from(maximum).unwrap_or(u16::MAX));
+    string.set(UnicodeString::BUFFER, source.cast());
+}
+
+/// Whether strings of bytes are equal.
+pub extern "win64" fn RtlEqualString(
+    left: Guest<UnicodeString>,
+    right: Guest<UnicodeString>,
+    ignore_case: u8,
+) -> u8 {
+    let bytes = |string: Guest<UnicodeString>| {
+        let bytes: Guest<u8> = string.get(UnicodeString::BUFFER).cast();
+        bytes.read_bytes(string.get(UnicodeString::LENGTH).into())
+    };
+    let (left, right) = (bytes(left), bytes(right));
+    u8::from(left == right || (ignore_case != 0 && left.eq_ignore_ascii_case(&right)))
 }
 
 /// Copies a string as far as there is room.

@@ -117,6 +117,22 @@ rules! {
     PoolTag = "K04", "devtest/memory-usage-rule-set--ndis-";
     /// Waits and unloading follow the kernel's order.
     Waiting = "K05", "wdm/nf-wdm-kewaitforsingleobject";
+    /// Entries and heads of singly linked lists are aligned.
+    ListEntry = "K06", "wdm/nf-wdm-expinterlockedpushentryslist";
+    /// Rundown protection is acquired and released in turn, and run down once.
+    Rundown = "K07", "kernel/run-down-protection";
+    /// A critical region is entered and left in turn; push locks are acquired inside one.
+    CriticalRegion = "K08", "devtest/ddi-compliance-checking (CriticalRegions)";
+    /// A push lock is acquired and released in turn, not twice.
+    PushLock = "K09", "wdm/nf-wdm-exacquirepushlockexclusive";
+    /// A mutex is released by the thread that owns it.
+    Mutex = "K10", "wdm/nf-wdm-kereleasemutex";
+    /// A lock for readers and writers is acquired and released in turn, and freed when it is free.
+    RwLock = "K11", "ndis/nf-ndis-ndisacquirerwlockwrite";
+    /// Handles and references of kernel objects are given back once.
+    KernelObject = "K12", "wdm/nf-wdm-obdereferenceobject";
+    /// The pages of an MDL are locked, mapped, unmapped and unlocked in turn.
+    MdlPages = "K13", "wdm/nf-wdm-mmprobeandlockpages";
     /// An IRP is completed once.
     IrpCompletedTwice = "I01", "kernel/completing-irps";
     /// A dispatch routine's result and the pending mark agree.
@@ -135,6 +151,8 @@ rules! {
     CancelSafeQueue = "I08", "kernel/cancel-safe-irp-queues";
     /// Only what the I/O manager gave is given back to it.
     IoObject = "I09", "wdm/nf-wdm-iodeletedevice";
+    /// A user's buffer is probed and used within its length.
+    UserBuffer = "I10", "kernel/using-neither-buffered-nor-direct-i-o";
 }
 
 impl fmt::Display for Rule {

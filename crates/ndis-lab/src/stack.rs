@@ -10,7 +10,7 @@ use crate::irql::Irql;
 use crate::machine::Machine;
 use crate::module_state::ModuleState;
 use crate::ndis::module::Module;
-use crate::ndis::{adapter, lifecycle, oid, pnp, protocol};
+use crate::ndis::{adapter, direct, lifecycle, oid, pnp, protocol};
 use crate::oid_request::{OidAnswer, OidQuery, OidResult};
 use crate::restart_attributes::{GeneralAttributes, RestartAttributes};
 use crate::status::NtStatus;
@@ -253,6 +253,31 @@ impl Stack {
     #[must_use]
     pub fn oid(&self, query: &OidQuery) -> OidResult {
         oid::request(&self.machine, &self.module, query)
+    }
+
+    /// The protocol makes a direct OID request and waits for it, at most ten seconds:
+    /// FilterDirectOidRequest, at the level of the data path.
+    #[must_use]
+    pub fn direct_oid(&self, query: &OidQuery) -> OidResult {
+        direct::request(&self.machine, &self.module, query)
+    }
+
+    /// The protocol makes a synchronous OID request: FilterSynchronousOidRequest, and on the way
+    /// back FilterSynchronousOidRequestComplete.
+    #[must_use]
+    pub fn synchronous_oid(&self, query: &OidQuery) -> OidResult {
+        direct::request_now(&self.machine, &self.module, query)
+    }
+
+    /// The protocol cancels its direct OID requests with an identifier:
+    /// FilterCancelDirectOidRequest.
+    pub fn cancel_direct_oid(&self, id: u64) {
+        direct::cancel(&self.machine, &self.module, id);
+    }
+
+    /// The adapter completes the direct OID requests that it holds.
+    pub fn release_direct_oids(&self) {
+        direct::release(&self.machine, &self.module);
     }
 
     /// The protocol cancels its OID requests with an identifier, from another thread:

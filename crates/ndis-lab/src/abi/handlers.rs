@@ -81,3 +81,17 @@ pub type NdisWorkItem = extern "win64" fn(Guest<u8>, Handle);
 pub type Deferred = extern "win64" fn(Guest<super::kernel::Dpc>, Guest<u8>, Guest<u8>, Guest<u8>);
 /// `NDIS_TIMER_FUNCTION`.
 pub type TimerFunction = extern "win64" fn(Guest<u8>, Guest<u8>, Guest<u8>, Guest<u8>);
+/// A work item of the I/O manager that is told of itself.
+pub type IoWorkItemEx = extern "win64" fn(Guest<u8>, Guest<u8>, Handle);
+/// `KSTART_ROUTINE`.
+pub type ThreadStart = extern "win64" fn(Guest<u8>);
+/// `ALLOCATE_FUNCTION_EX`; `ALLOCATE_FUNCTION` lacks the last parameter.
+pub type LookasideAllocate = extern "win64" fn(u32, u64, u32, Guest<u8>) -> Guest<u8>;
+/// `FREE_FUNCTION_EX`; `FREE_FUNCTION` lacks the last parameter.
+pub type LookasideFree = extern "win64" fn(Guest<u8>, Guest<u8>);
+/// `FilterSynchronousOidRequest`.
+pub type SynchronousOid =
+    extern "win64" fn(Handle, Guest<OidRequest>, Guest<Guest<u8>>) -> NtStatus;
+/// `FilterSynchronousOidRequestComplete`.
+pub type SynchronousOidComplete =
+    extern "win64" fn(Handle, Guest<OidRequest>, Guest<NtStatus>, Guest<u8>);

@@ -129,6 +129,8 @@ pub mod major {
 pub const SL_PENDING_RETURNED: u8 = 0x01;
 /// DO_BUFFERED_IO.
 pub const DO_BUFFERED_IO: u32 = 0x4;
+/// DO_DIRECT_IO.
+pub const DO_DIRECT_IO: u32 = 0x10;
 /// DO_DEVICE_INITIALIZING.
 pub const DO_DEVICE_INITIALIZING: u32 = 0x80;
 /// The `Type` of an IRP.

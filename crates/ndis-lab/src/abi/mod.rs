@@ -8,6 +8,8 @@ pub mod io;
 pub mod kernel;
 pub mod nbl;
 pub mod ndis;
+pub mod registry;
+pub mod sync;
 
 use crate::guest::Plain;
 

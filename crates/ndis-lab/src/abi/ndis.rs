@@ -36,6 +36,11 @@ layout! {
         DEVICE_PNP_EVENT: Handler<h::DevicePnpEvent> = 176,
         NET_PNP_EVENT: Handler<h::NetPnpEvent> = 184,
         STATUS: Handler<h::Status> = 192,
+        DIRECT_OID_REQUEST: Handler<h::Oid> = 200,
+        DIRECT_OID_REQUEST_COMPLETE: Handler<h::OidComplete> = 208,
+        CANCEL_DIRECT_OID_REQUEST: Handler<h::CancelId> = 216,
+        SYNCHRONOUS_OID_REQUEST: Handler<h::SynchronousOid> = 224,
+        SYNCHRONOUS_OID_REQUEST_COMPLETE: Handler<h::SynchronousOidComplete> = 232,
     }
     /// `NDIS_FILTER_PARTIAL_CHARACTERISTICS`
     FilterPartialCharacteristics(48, 8) {
@@ -230,6 +235,8 @@ pub mod object {
     pub const FILTER_PAUSE_PARAMETERS: u8 = 0x9A;
     /// Parameters of FilterRestart.
     pub const FILTER_RESTART_PARAMETERS: u8 = 0x9B;
+    /// A configuration object.
+    pub const CONFIGURATION_OBJECT: u8 = 0xA9;
     /// The general restart attributes.
     pub const RESTART_GENERAL_ATTRIBUTES: u8 = 0xA2;
 }

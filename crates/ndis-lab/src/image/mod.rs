@@ -89,7 +89,7 @@ impl Image {
         let missing: Vec<_> = parsed
             .imports
             .iter()
-            .filter(|slot| exports::find(&slot.import.name).is_none())
+            .filter(|slot| !slot.import.known)
             .map(|slot| slot.import.clone())
             .collect();
         if !missing.is_empty() {

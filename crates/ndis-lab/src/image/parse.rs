@@ -180,7 +180,7 @@ fn slots(pe: &PeFile64<'_>) -> Result<Vec<Slot>, object::read::Error> {
                 PeImport::Ordinal(ordinal) => format!("#{ordinal}"),
                 PeImport::Name(_, name) => String::from_utf8_lossy(name).into_owned(),
             };
-            let known = crate::exports::find(&name).is_some();
+            let known = crate::exports::find_in(&image, &name).is_some();
             slots.push(Slot { import: Import { image: image.clone(), name, known }, address });
             address += 8;
         }

@@ -1,9 +1,12 @@
 //! The I/O manager: devices, files, requests.
 
+pub(crate) mod buffers;
 pub(crate) mod csq;
 pub(crate) mod device;
 pub(crate) mod irp;
+pub(crate) mod probe;
 pub(crate) mod request;
+pub(crate) mod work_item;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -5,13 +5,14 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::abi::io::{
-    DriverObject, FileObject, IO_TYPE_FILE, IO_TYPE_IRP, Irp, SL_PENDING_RETURNED, StackLocation,
-    major,
+    DeviceObject, DriverObject, FileObject, IO_TYPE_FILE, IO_TYPE_IRP, Irp, SL_PENDING_RETURNED,
+    StackLocation, major,
 };
 use crate::abi::kernel::UnicodeString;
 use crate::counters::count;
 use crate::file::{ControlResult, File};
 use crate::guest::{Block, Guest};
+use crate::io::buffers::{Buffers, Transfer};
 use crate::io::device::{self, Device};
 use crate::io::irp;
 use crate::irql::Irql;
@@ -47,7 +48,7 @@ struct Progress {
 #[derive(Debug)]
 pub(crate) struct IrpMemory {
     irp: Block,
-    system_buffer: Option<Block>,
+    pub(crate) buffers: Buffers,
 }
 
 impl IrpMemory {
@@ -85,6 +86,12 @@ impl Request {
         lock(&self.done).clone()
     }
 
+    /// Start and end of each buffer of the user that the driver may look at.
+    pub(crate) fn user_ranges(&self) -> impl Iterator<Item = (u64, u64)> + use<> {
+        let memory = lock(&self.memory).clone();
+        memory.map(|memory| memory.buffers.user_ranges()).unwrap_or_default().into_iter()
+    }
+
     /// Waits for the request.
     pub(crate) fn wait(&self) -> Option<ControlResult> {
         let deadline = Instant::now() + PATIENCE;
@@ -106,9 +113,9 @@ impl Request {
         let status = irp.get(Irp::IO_STATUS);
         let information = irp.get(Irp::IO_INFORMATION);
         let copied = usize::try_from(information).unwrap_or(usize::MAX).min(self.room);
-        let output = match &memory.system_buffer {
+        let output = match memory.buffers.output() {
             Some(buffer) if !status.is_error() && self.major != major::WRITE => {
-                buffer.guest::<u8>().read_bytes(copied)
+                buffer.read_bytes(copied)
             }
             _ => Vec::new(),
         };
@@ -253,16 +260,10 @@ fn make_irp(file: &FileState, function: u8, code: u32, input: &[u8], output: usi
         major::WRITE => location.set(StackLocation::LENGTH, input_length),
         _ => {}
     }
-    let size = input.len().max(output);
-    let system_buffer = (size > 0).then(|| {
-        let buffer = Block::guarded(size);
-        // What the caller did not give is what was there before.
-        buffer.guest::<u8>().fill(0xCD, size);
-        buffer.guest::<u8>().write_bytes(input);
-        guest.set(Irp::SYSTEM_BUFFER, buffer.guest());
-        buffer
-    });
-    IrpMemory { irp, system_buffer }
+    let flags = file.device.object().get(DeviceObject::FLAGS);
+    let buffers = Buffers::new(Transfer::of(function, code, flags), input, output);
+    buffers.describe(guest, location);
+    IrpMemory { irp, buffers }
 }
 
 fn callback_name(function: u8) -> &'static str {

@@ -38,6 +38,7 @@ pub(crate) struct LowerEdge {
     pub(crate) oid_answer: OidAnswer,
     /// OID requests that it has not answered.
     pub(crate) oids_held: Vec<(Guest<OidRequest>, NtStatus)>,
+    pub(crate) direct_oids_held: Vec<(Guest<OidRequest>, NtStatus)>,
     pub(crate) oids: Vec<u32>,
     /// Events that it was told of.
     pub(crate) events: Vec<(u32, Vec<u8>)>,
@@ -57,6 +58,7 @@ impl Default for LowerEdge {
             indicated: 0,
             oid_answer: OidAnswer::default(),
             oids_held: Vec::new(),
+            direct_oids_held: Vec::new(),
             oids: Vec::new(),
             events: Vec::new(),
         }

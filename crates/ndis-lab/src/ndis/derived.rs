@@ -71,21 +71,32 @@ fn clone_data(call: &Call, source: Guest<NetBuffer>, buffer: Guest<NetBuffer>, o
     }
     let mut previous: Guest<Mdl> = Guest::NULL;
     for (address, count) in chain::pieces(source, 0, length.into()) {
-        let storage = Block::zeroed(Mdl::SIZE);
-        let mdl = storage.guest::<Mdl>();
-        fill_mdl(mdl, address, u32::try_from(count).unwrap_or(u32::MAX));
-        let record =
-            MdlRecord { owner: Owner::LAB, purpose: MdlUse::Internal, site: call.site, storage };
-        lock(&call.machine.ledger).mdls.insert(mdl.address(), record);
-        if previous.is_null() {
-            buffer.set(NetBuffer::MDL_CHAIN, mdl);
-        } else {
-            previous.set(Mdl::NEXT, mdl);
-        }
-        previous = mdl;
+        previous = append_data(call, buffer, previous, address, count);
     }
     call.took_memory();
     chain::adjust_current(buffer);
+}
+
+/// Describes some bytes by a new MDL behind the last one of a buffer; returns the new one.
+pub(crate) fn append_data(
+    call: &Call,
+    buffer: Guest<NetBuffer>,
+    previous: Guest<Mdl>,
+    address: Guest<u8>,
+    count: usize,
+) -> Guest<Mdl> {
+    let storage = Block::zeroed(Mdl::SIZE);
+    let mdl = storage.guest::<Mdl>();
+    fill_mdl(mdl, address, u32::try_from(count).unwrap_or(u32::MAX));
+    let record =
+        MdlRecord { owner: Owner::LAB, purpose: MdlUse::Internal, site: call.site, storage };
+    lock(&call.machine.ledger).mdls.insert(mdl.address(), record);
+    if previous.is_null() {
+        buffer.set(NetBuffer::MDL_CHAIN, mdl);
+    } else {
+        previous.set(Mdl::NEXT, mdl);
+    }
+    mdl
 }
 
 /// Frees a clone; the flags are those it was made with.
@@ -100,6 +111,11 @@ pub extern "win64" fn NdisFreeCloneNetBufferList(list: Guest<NetBufferList>, fla
         release_clone_data(&call, list, before & USE_ORIGINAL_MDLS != 0);
     }
     nbl::free_list(&call, list, |made| matches!(made, Made::Clone(_)));
+}
+
+/// Frees what NDIS allocated for a list with data of another: its MDLs and further buffers.
+pub(crate) fn release_data(call: &Call, list: Guest<NetBufferList>) {
+    release_clone_data(call, list, false);
 }
 
 /// Frees what NDIS allocated for a clone: its MDLs and the buffers that did not come with it.

@@ -33,6 +33,7 @@ exports![
     NdisResetEvent,
     NdisWaitEvent,
     NdisMSleep,
+    NdisStallExecution,
 ];
 
 /// Makes an object of a kind with some memory; null when there is none.
@@ -208,4 +209,9 @@ pub extern "win64" fn NdisWaitEvent(event: Guest<Event>, milliseconds: u32) -> u
 pub extern "win64" fn NdisMSleep(microseconds: u32) {
     let _call = Call::enter("NdisMSleep", Irql::PASSIVE, microseconds.into());
     std::thread::sleep(Duration::from_micros(microseconds.into()));
+}
+
+/// Keeps the processor busy; at most 50 microseconds.
+pub extern "win64" fn NdisStallExecution(microseconds: u32) {
+    ke::KeStallExecutionProcessor(microseconds);
 }

@@ -2,13 +2,14 @@
 #![expect(non_snake_case, reason = "exports bear their kernel names")]
 
 use crate::abi::Handle;
-use crate::abi::nbl::Mdl;
+use crate::abi::nbl::{MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL, Mdl};
 use crate::call::Call;
 use crate::ex;
 use crate::exports::exports;
 use crate::guest::{Block, Guest};
 use crate::irql::Irql;
 use crate::ledger::{Kind, MdlRecord, MdlUse, ObjectRecord};
+use crate::mm;
 use crate::ndis::lab_list::fill_mdl;
 use crate::ndis::pool::owner_of;
 use crate::rule::Rule;
@@ -17,6 +18,7 @@ use crate::sync::lock;
 exports![
     NdisAllocateMdl,
     NdisFreeMdl,
+    NdisQueryMdl,
     NdisAllocateMemoryWithTagPriority,
     NdisFreeMemory,
     NdisAllocateGenericObject,
@@ -48,6 +50,26 @@ fn is_pool_memory(call: &Call, data: Guest<u8>, length: u32) -> bool {
     let ledger = lock(&call.machine.ledger);
     let (start, end) = (data.address(), data.address().saturating_add(length.into()));
     ledger.block_around(start).is_some_and(|(from, to)| from <= start && end <= to)
+}
+
+/// What an MDL describes: address and length. The address is null if it cannot be mapped.
+pub extern "win64" fn NdisQueryMdl(
+    mdl: Guest<Mdl>,
+    address: Guest<Guest<u8>>,
+    length: Guest<u32>,
+    priority: u32,
+) {
+    let _call = Call::enter("NdisQueryMdl", Irql::DISPATCH, mdl.address());
+    length.write(mdl.get(Mdl::BYTE_COUNT));
+    if address.is_null() {
+        return;
+    }
+    let mapped = mdl.get(Mdl::MDL_FLAGS) & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL);
+    address.write(if mapped != 0 {
+        mdl.get(Mdl::MAPPED_SYSTEM_VA)
+    } else {
+        mm::MmMapLockedPagesSpecifyCache(mdl, 0, 1, Guest::NULL, 0, priority)
+    });
 }
 
 /// Frees an MDL from [`NdisAllocateMdl`].

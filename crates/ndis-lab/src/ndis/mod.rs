@@ -2,11 +2,14 @@
 
 pub(crate) mod adapter;
 pub(crate) mod chain;
+pub(crate) mod configuration;
 pub(crate) mod context;
 pub(crate) mod data;
 pub(crate) mod derived;
 pub(crate) mod device;
+pub(crate) mod direct;
 pub(crate) mod filter;
+pub(crate) mod fragment;
 pub(crate) mod lab_list;
 pub(crate) mod later;
 pub(crate) mod lifecycle;
@@ -19,4 +22,5 @@ pub(crate) mod pool;
 pub(crate) mod protocol;
 pub(crate) mod receive;
 pub(crate) mod register;
+pub(crate) mod rw_lock;
 pub(crate) mod send;

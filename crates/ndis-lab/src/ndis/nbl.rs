@@ -272,7 +272,9 @@ fn free_breach(record: &NblRecord, expected: impl Fn(Made) -> bool) -> Option<(R
         Holder::Lab => Some((rule, "a list of another driver is freed".to_owned())),
         Holder::Driver if !expected(record.made) => match record.made {
             Made::Plain => Some((rule, "a plain list is freed as a derived one".to_owned())),
-            Made::Clone(_) => Some((Rule::Derived, "a clone is freed as a plain list".to_owned())),
+            Made::Clone(_) | Made::Fragment(_) | Made::Reassembled(_) => {
+                Some((Rule::Derived, "a derived list is freed as another kind".to_owned()))
+            }
         },
         Holder::Driver => None,
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::abi::Handle;
+use crate::abi::handlers::{Handler, OidComplete};
 use crate::abi::ndis::{OidRequest, object};
 use crate::call::Call;
 use crate::checks::{header, state};
@@ -29,10 +30,20 @@ exports![
     NdisFreeCloneOidRequest,
 ];
 
+/// By which functions a request travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// One after the other.
+    Regular,
+    /// At any time.
+    Direct,
+}
+
 /// A request from above that the filter has.
 #[derive(Debug)]
 struct Waiting {
     request: u64,
+    way: Way,
     completed: Option<NtStatus>,
 }
 
@@ -45,7 +56,7 @@ pub(crate) struct Requests {
 
 impl Requests {
     /// Whether a request is one from above.
-    fn has(&self, request: Guest<OidRequest>) -> bool {
+    pub(crate) fn has(&self, request: Guest<OidRequest>) -> bool {
         lock(&self.waiting).iter().any(|entry| entry.request == request.address())
     }
 
@@ -71,72 +82,109 @@ impl Requests {
     }
 }
 
-/// Makes a request from above and waits for it.
-pub(crate) fn request(machine: &Arc<Machine>, module: &Arc<Module>, query: &OidQuery) -> OidResult {
-    type R = OidRequest;
-    let input = query.buffer.len();
-    let buffer = Block::guarded(input.max(query.output));
-    buffer.guest::<u8>().write_bytes(&query.buffer);
-    let block = Block::guarded(R::SIZE);
-    let guest = block.guest::<R>();
-    guest.set(R::HEADER_TYPE, object::OID_REQUEST);
-    guest.set(R::HEADER_REVISION, 1);
-    guest.set(R::HEADER_SIZE, 236);
-    let kind = match query.kind {
-        OidKind::Query => 0,
-        OidKind::Set => 1,
-        OidKind::QueryStatistics => 2,
-        OidKind::Method => 12,
-    };
-    let is_method = query.kind == OidKind::Method;
-    let length = u32::try_from(input).unwrap_or(u32::MAX);
-    let room = if is_method { u32::try_from(query.output).unwrap_or(u32::MAX) } else { length };
-    guest.set(R::REQUEST_TYPE, kind);
-    guest.set(R::OID, query.oid);
-    guest.set(R::REQUEST_ID, Guest::NULL.byte_add(query.id));
-    guest.set(R::BUFFER, buffer.guest());
-    guest.set(R::BUFFER_LENGTH, length);
-    if is_method {
-        guest.set(R::METHOD_OUTPUT_LENGTH, room);
+/// A request from above, in memory that the driver can reach.
+pub(crate) struct Message {
+    block: Block,
+    buffer: Block,
+    /// Bytes that the caller has room for, and how many it gave.
+    room: u32,
+    length: u32,
+    kind: OidKind,
+}
+
+impl Message {
+    /// Lays a request out.
+    pub(crate) fn new(query: &OidQuery) -> Self {
+        type R = OidRequest;
+        let input = query.buffer.len();
+        let buffer = Block::guarded(input.max(query.output));
+        buffer.guest::<u8>().write_bytes(&query.buffer);
+        let block = Block::guarded(R::SIZE);
+        let guest = block.guest::<R>();
+        guest.set(R::HEADER_TYPE, object::OID_REQUEST);
+        guest.set(R::HEADER_REVISION, 1);
+        guest.set(R::HEADER_SIZE, 236);
+        let kind = match query.kind {
+            OidKind::Query => 0,
+            OidKind::Set => 1,
+            OidKind::QueryStatistics => 2,
+            OidKind::Method => 12,
+        };
+        let is_method = query.kind == OidKind::Method;
+        let length = u32::try_from(input).unwrap_or(u32::MAX);
+        let room = if is_method { u32::try_from(query.output).unwrap_or(u32::MAX) } else { length };
+        guest.set(R::REQUEST_TYPE, kind);
+        guest.set(R::OID, query.oid);
+        guest.set(R::REQUEST_ID, Guest::NULL.byte_add(query.id));
+        guest.set(R::BUFFER, buffer.guest());
+        guest.set(R::BUFFER_LENGTH, length);
+        if is_method {
+            guest.set(R::METHOD_OUTPUT_LENGTH, room);
+        }
+        Self { block, buffer, room, length, kind: query.kind }
     }
-    let handler = read(&module.driver.registration).and_then(|r| r.handlers.oid_request);
-    let status = match handler {
-        None => answer(module, guest).status,
-        Some(handler) => through_filter(machine, module, guest, handler),
-    };
-    let (done, needed) = if is_method {
-        (R::METHOD_BYTES_WRITTEN, R::METHOD_BYTES_NEEDED)
-    } else {
-        (R::BYTES_DONE, R::BYTES_NEEDED)
-    };
-    let bytes = guest.get(done);
-    if bytes > room {
-        let message = format!("a request with room for {room} bytes reports {bytes}");
-        machine.violate(Rule::OidCompletion, 0, message, Vec::new());
+
+    /// The request.
+    pub(crate) fn request(&self) -> Guest<OidRequest> {
+        self.block.guest()
     }
-    let kept = if query.kind == OidKind::Set { length } else { bytes.min(room) };
-    OidResult {
-        status,
-        buffer: buffer.guest::<u8>().read_bytes(kept as usize),
-        bytes,
-        read: if is_method { guest.get(R::METHOD_BYTES_READ) } else { 0 },
-        needed: guest.get(needed),
-        revision: guest.get(R::SUPPORTED_REVISION),
+
+    /// What the request came to.
+    pub(crate) fn result(&self, machine: &Machine, status: NtStatus) -> OidResult {
+        type R = OidRequest;
+        let (guest, room) = (self.request(), self.room);
+        let is_method = self.kind == OidKind::Method;
+        let (done, needed) = if is_method {
+            (R::METHOD_BYTES_WRITTEN, R::METHOD_BYTES_NEEDED)
+        } else {
+            (R::BYTES_DONE, R::BYTES_NEEDED)
+        };
+        let bytes = guest.get(done);
+        if bytes > room {
+            let message = format!("a request with room for {room} bytes reports {bytes}");
+            machine.violate(Rule::OidCompletion, 0, message, Vec::new());
+        }
+        let kept = if self.kind == OidKind::Set { self.length } else { bytes.min(room) };
+        OidResult {
+            status,
+            buffer: self.buffer.guest::<u8>().read_bytes(kept as usize),
+            bytes,
+            read: if is_method { guest.get(R::METHOD_BYTES_READ) } else { 0 },
+            needed: guest.get(needed),
+            revision: guest.get(R::SUPPORTED_REVISION),
+        }
     }
 }
 
-fn through_filter(
+/// Makes a request from above and waits for it.
+pub(crate) fn request(machine: &Arc<Machine>, module: &Arc<Module>, query: &OidQuery) -> OidResult {
+    let message = Message::new(query);
+    let handler = read(&module.driver.registration).and_then(|r| r.handlers.oid_request);
+    let status = match handler {
+        None => answer(module, message.request()).status,
+        Some(handler) => through_filter(machine, module, message.request(), handler, Way::Regular),
+    };
+    message.result(machine, status)
+}
+
+/// Gives a request to the filter and waits for its end.
+pub(crate) fn through_filter(
     machine: &Arc<Machine>,
     module: &Arc<Module>,
     request: Guest<OidRequest>,
     handler: crate::abi::handlers::Oid,
+    way: Way,
 ) -> NtStatus {
     let address = request.address();
     let requests = &module.requests;
-    lock(&requests.waiting).push(Waiting { request: address, completed: None });
+    lock(&requests.waiting).push(Waiting { request: address, way, completed: None });
     let context = module.context();
-    let frame = module.frame("FilterOidRequest");
-    let status = machine.call_driver(frame, Irql::PASSIVE, address, || handler(context, request));
+    let (name, level) = match way {
+        Way::Regular => ("FilterOidRequest", Irql::PASSIVE),
+        Way::Direct => ("FilterDirectOidRequest", module.data_level().0),
+    };
+    let frame = module.frame(name);
+    let status = machine.call_driver(frame, level, address, || handler(context, request));
     let mut result = status;
     if status == NtStatus::PENDING {
         result = requests.wait(address).unwrap_or_else(|| {
@@ -145,7 +193,7 @@ fn through_filter(
             NtStatus::FAILURE
         });
     } else if requests.completed(address).is_some() {
-        let message = format!("FilterOidRequest returned {status} and completed it besides");
+        let message = format!("{name} returned {status} and completed it besides");
         machine.violate(Rule::OidCompletion, 0, message, Vec::new());
     }
     lock(&requests.waiting).retain(|entry| entry.request != address);
@@ -163,7 +211,7 @@ pub(crate) fn cancel(machine: &Arc<Machine>, module: &Arc<Module>, id: u64) {
 }
 
 /// The adapter's answer, written into the request.
-fn answer(module: &Module, request: Guest<OidRequest>) -> OidAnswer {
+pub(crate) fn answer(module: &Module, request: Guest<OidRequest>) -> OidAnswer {
     type R = OidRequest;
     let mut lower = lock(&module.lower);
     lower.oids.push(request.get(R::OID));
@@ -238,7 +286,8 @@ pub(crate) fn release(machine: &Arc<Machine>, module: &Arc<Module>) {
     });
 }
 
-fn hold_clone(call: &Call, request: Guest<OidRequest>, holder: Holder) {
+/// Notes who has a clone.
+pub(crate) fn hold_clone(call: &Call, request: Guest<OidRequest>, holder: Holder) {
     if let Some(record) = lock(&call.machine.ledger).clones.get_mut(&request.address()) {
         record.holder = holder;
     }
@@ -250,13 +299,25 @@ fn complete_to_filter(
     request: Guest<OidRequest>,
     status: NtStatus,
 ) {
+    let handler = read(&module.driver.registration).and_then(|r| r.handlers.oid_complete);
+    give_back(machine, module, request, status, "FilterOidRequestComplete", handler);
+}
+
+/// Gives a completed request back to the filter that made it.
+pub(crate) fn give_back(
+    machine: &Arc<Machine>,
+    module: &Module,
+    request: Guest<OidRequest>,
+    status: NtStatus,
+    callback: &'static str,
+    handler: Handler<OidComplete>,
+) {
     if let Some(record) = lock(&machine.ledger).clones.get_mut(&request.address()) {
         record.holder = Holder::Driver;
     }
-    let handler = read(&module.driver.registration).and_then(|r| r.handlers.oid_complete);
     let Some(handler) = handler else { return };
     let context = module.context();
-    let frame = module.frame("FilterOidRequestComplete");
+    let frame = module.frame(callback);
     let level = crate::irql::current();
     machine.call_driver(frame, level, request.address(), || handler(context, request, status));
 }
@@ -268,7 +329,18 @@ pub extern "win64" fn NdisFOidRequestComplete(
     status: NtStatus,
 ) {
     let call = Call::enter("NdisFOidRequestComplete", Irql::DISPATCH, request.address());
-    let Some(module) = state::module(&call, filter) else { return };
+    complete(&call, filter, request, status, Way::Regular);
+}
+
+/// Completes a request from above.
+pub(crate) fn complete(
+    call: &Call,
+    filter: Handle,
+    request: Guest<OidRequest>,
+    status: NtStatus,
+    way: Way,
+) {
+    let Some(module) = state::module(call, filter) else { return };
     if status == NtStatus::PENDING {
         call.violate(Rule::OidCompletion, "a request completes with a final status", &[]);
     }
@@ -283,6 +355,7 @@ pub extern "win64" fn NdisFOidRequestComplete(
     let mut waiting = lock(&module.requests.waiting);
     let message = match waiting.iter_mut().find(|entry| entry.request == request.address()) {
         None => Some("what is completed is no request from above"),
+        Some(entry) if entry.way != way => Some("a request completes by another way than its own"),
         Some(entry) => entry.completed.replace(status).map(|_| "a request is completed twice"),
     };
     drop(waiting);

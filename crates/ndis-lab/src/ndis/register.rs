@@ -93,7 +93,17 @@ pub extern "win64" fn NdisFRegisterFilterDriver(
 fn read_handlers(characteristics: Guest<FilterDriverCharacteristics>) -> Handlers {
     type C = FilterDriverCharacteristics;
     let c = characteristics;
+    let revision = c.get(C::HEADER_REVISION);
+    // Handlers that a shorter structure lacks are not read.
+    let (direct, synchronous) = (revision >= 2, revision >= 3);
     Handlers {
+        direct_oid: direct.then(|| c.get(C::DIRECT_OID_REQUEST)).flatten(),
+        direct_oid_complete: direct.then(|| c.get(C::DIRECT_OID_REQUEST_COMPLETE)).flatten(),
+        cancel_direct_oid: direct.then(|| c.get(C::CANCEL_DIRECT_OID_REQUEST)).flatten(),
+        synchronous_oid: synchronous.then(|| c.get(C::SYNCHRONOUS_OID_REQUEST)).flatten(),
+        synchronous_oid_complete: synchronous
+            .then(|| c.get(C::SYNCHRONOUS_OID_REQUEST_COMPLETE))
+            .flatten(),
         set_options: c.get(C::SET_OPTIONS),
         set_module_options: c.get(C::SET_MODULE_OPTIONS),
         attach: c.get(C::ATTACH),
@@ -131,6 +141,12 @@ fn check_handlers(call: &Call, handlers: &Handlers) -> bool {
     }
     if handlers.oid_request.is_some() != handlers.oid_complete.is_some() {
         let message = "FilterOidRequest and FilterOidRequestComplete do not come as a pair";
+        call.violate(Rule::HandlerPairs, message, &[]);
+        return false;
+    }
+    if handlers.direct_oid.is_some() != handlers.direct_oid_complete.is_some() {
+        let message =
+            "FilterDirectOidRequest and FilterDirectOidRequestComplete do not come as a pair";
         call.violate(Rule::HandlerPairs, message, &[]);
         return false;
     }

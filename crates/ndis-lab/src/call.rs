@@ -7,6 +7,7 @@ use crate::irql::{self, Irql};
 use crate::machine::Machine;
 use crate::processor::{self, Frame};
 use crate::rule::Rule;
+use crate::schedule::session;
 use crate::trace::Way;
 
 /// The call that an export serves.
@@ -29,6 +30,7 @@ impl Call {
             eprintln!("ndis-lab: {name} was called on a thread that no lab runs");
             std::process::abort();
         };
+        session::point();
         count(&machine.tally.calls);
         machine.trace.record(Way::IntoLab, name, object, None);
         let call = Self { machine, name, site };
@@ -81,5 +83,12 @@ impl Call {
     /// Counts memory taken from the system on the driver's behalf.
     pub(crate) fn took_memory(&self) {
         count(&self.machine.tally.system_allocations);
+    }
+}
+
+/// The way back into the driver is a scheduling point, too.
+impl Drop for Call {
+    fn drop(&mut self) {
+        session::point();
     }
 }

@@ -94,6 +94,9 @@ fn finish(machine: &Arc<Machine>, stack: u64) -> ! {
     for address in return_addresses(machine, stack) {
         eprintln!("    stack    {}", place(machine, address));
     }
+    if let Some(replay) = crate::schedule::session::replay() {
+        eprintln!("    replay   {replay}");
+    }
     for event in machine.trace.last(32) {
         eprintln!("    event    {event}");
     }

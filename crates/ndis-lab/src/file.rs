@@ -112,7 +112,7 @@ impl PendingControl {
     #[must_use]
     #[track_caller]
     pub fn wait(self) -> ControlResult {
-        let result = self.request.wait();
+        let result = self.request.wait(&self.machine);
         assert!(result.is_some(), "the driver did not complete a request within ten seconds");
         result.unwrap_or_else(|| unreachable!("asserted"))
     }

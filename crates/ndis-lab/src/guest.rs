@@ -339,6 +339,7 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
+        crate::schedule::session::forget(self.start.as_ptr() as u64, self.size);
         if let Some((base, length)) = self.pages {
             // SAFETY: the mapping was made by `guarded` and is unmapped once, here.
             unsafe { libc::munmap(base as *mut _, length) };

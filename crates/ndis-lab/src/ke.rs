@@ -20,7 +20,9 @@ use crate::irql::{self, Irql};
 use crate::machine::Machine;
 use crate::processor::{self, Frame, HeldLock};
 use crate::rule::Rule;
+use crate::schedule::session;
 use crate::status::NtStatus;
+use crate::sync;
 
 exports![
     KeGetCurrentIrql,
@@ -84,6 +86,35 @@ pub extern "win64" fn KeInitializeSpinLock(spin_lock: Guest<u64>) {
     spin_lock.write(0);
 }
 
+/// Waits for a lock and takes it.
+pub(crate) fn spin(machine: &Machine, site: u64, spin_lock: Guest<u64>) {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let word = spin_lock.atomic();
+    let mut turns = 0_u32;
+    while word.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        if session::is_active() {
+            if session::wait_for_lock(spin_lock.address(), PATIENCE) {
+                continue;
+            }
+            let message = format!("spin lock {:#x} is never released", spin_lock.address());
+            machine.violate(Rule::Deadlock, site, message, session::describe_waiting());
+            return;
+        }
+        hint::spin_loop();
+        turns = turns.wrapping_add(1);
+        if turns.is_multiple_of(128) {
+            std::thread::yield_now();
+        }
+    }
+    session::lock_taken(spin_lock.address());
+}
+
+/// Makes a lock free.
+pub(crate) fn free(spin_lock: Guest<u64>) {
+    spin_lock.atomic().store(0, Ordering::Release);
+    session::lock_freed(spin_lock.address());
+}
+
 /// Acquires a lock on this processor; twice by one processor is a breach, not a hang.
 pub(crate) fn acquire(call: &Call, spin_lock: Guest<u64>) {
     let address = spin_lock.address();
@@ -92,15 +123,7 @@ pub(crate) fn acquire(call: &Call, spin_lock: Guest<u64>) {
         let message = format!("spin lock {address:#x} is acquired again by the same processor");
         call.violate(Rule::SpinLock, message, &[]);
     } else {
-        let word = spin_lock.atomic();
-        let mut turns = 0_u32;
-        while word.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            hint::spin_loop();
-            turns = turns.wrapping_add(1);
-            if turns.is_multiple_of(128) {
-                std::thread::yield_now();
-            }
-        }
+        spin(&call.machine, call.site, spin_lock);
     }
     processor::with_locks(|locks| locks.push(HeldLock { address, site: call.site }));
 }
@@ -119,7 +142,7 @@ pub(crate) fn release(call: &Call, spin_lock: Guest<u64>) {
         let message = format!("spin lock {address:#x} is released by who does not hold it");
         call.violate(Rule::SpinLock, message, &[]);
     } else if !still {
-        spin_lock.atomic().store(0, Ordering::Release);
+        free(spin_lock);
     }
 }
 
@@ -179,7 +202,9 @@ fn signal(event: Guest<Event>) -> &'static std::sync::atomic::AtomicI32 {
 pub extern "win64" fn KeSetEvent(event: Guest<Event>, _increment: i32, wait: u8) -> i32 {
     let highest = if wait == 0 { Irql::DISPATCH } else { Irql::APC };
     let _call = Call::enter("KeSetEvent", highest, event.address());
-    signal(event).swap(1, Ordering::AcqRel)
+    let before = signal(event).swap(1, Ordering::AcqRel);
+    session::wake(event.address());
+    before
 }
 
 /// Clears an event.
@@ -214,26 +239,22 @@ pub extern "win64" fn KeWaitForSingleObject(
     _alertable: u8,
     timeout: Guest<i64>,
 ) -> NtStatus {
-    const STUCK: Duration = Duration::from_secs(30);
     let patience = span(timeout);
     let zero = patience.is_some_and(|patience| patience.is_zero());
     let highest = if zero { Irql::DISPATCH } else { Irql::APC };
     let call = Call::enter("KeWaitForSingleObject", highest, object.address());
-    let start = Instant::now();
-    loop {
-        if wait::try_take(object) {
-            return NtStatus::SUCCESS;
-        }
-        let waited = start.elapsed();
-        if patience.is_some_and(|patience| waited >= patience) {
-            return NtStatus::TIMEOUT;
-        }
-        if patience.is_none() && waited > STUCK {
-            call.violate(Rule::Waiting, "a wait lasts for more than thirty seconds", &[]);
-            return NtStatus::SUCCESS;
-        }
-        std::thread::sleep(Duration::from_micros(50));
+    let taken = || wait::try_take(object);
+    if sync::poll(Some(object.address()), Some(patience.unwrap_or(wait::STUCK)), taken) {
+        return NtStatus::SUCCESS;
     }
+    if patience.is_some() {
+        return NtStatus::TIMEOUT;
+    }
+    if patience.is_some() {
+        return NtStatus::TIMEOUT;
+    }
+    wait::never_ends(&call);
+    NtStatus::SUCCESS
 }
 
 /// Waits for a while.
@@ -243,7 +264,7 @@ pub extern "win64" fn KeDelayExecutionThread(
     interval: Guest<i64>,
 ) -> NtStatus {
     let _call = Call::enter("KeDelayExecutionThread", Irql::APC, interval.address());
-    std::thread::sleep(span(interval).unwrap_or_default());
+    sync::sleep(span(interval).unwrap_or_default());
     NtStatus::SUCCESS
 }
 
@@ -281,7 +302,7 @@ pub(crate) fn queue_dpc(
     frame.flagged = false;
     let queue = machine.procedures.clone();
     let machine = Arc::clone(machine);
-    queue.push(dpc.address(), move || {
+    queue.push_here(dpc.address(), move || {
         let routine = dpc.get(Dpc::DEFERRED_ROUTINE);
         let context = dpc.get(Dpc::DEFERRED_CONTEXT);
         dpc.field(Dpc::DPC_DATA).atomic().store(0, Ordering::Release);
@@ -299,9 +320,20 @@ pub extern "win64" fn KeFlushQueuedDpcs() {
     call.machine.procedures.settle();
 }
 
+/// The virtual time of the machine whose driver runs here, if it has any.
+fn clock() -> Option<u64> {
+    let machine = processor::machine()?;
+    machine.options.schedule.is_some().then(|| machine.clock())
+}
+
 /// 100-nanosecond units since 1601.
 fn now() -> u64 {
     const TO_UNIX: u64 = 116_444_736_000_000_000;
+    // Under a schedule time begins with the year 2026.
+    const BEGIN: u64 = TO_UNIX + 1_767_225_600 * 10_000_000;
+    if let Some(clock) = clock() {
+        return BEGIN + clock;
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     TO_UNIX + u64::try_from(since.as_nanos() / 100).unwrap_or(0)
 }
@@ -309,6 +341,9 @@ fn now() -> u64 {
 /// 100-nanosecond units since the lab's first question.
 fn up_time() -> u64 {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    if let Some(clock) = clock() {
+        return clock;
+    }
     u64::try_from(START.get_or_init(Instant::now).elapsed().as_nanos() / 100).unwrap_or(0)
 }
 
@@ -343,6 +378,9 @@ pub extern "win64" fn KeStallExecutionProcessor(microseconds: u32) {
         let message = format!("the processor is kept busy for {microseconds} microseconds");
         call.violate(Rule::Waiting, message, &[]);
     }
+    if session::is_active() {
+        return;
+    }
     let start = Instant::now();
     while start.elapsed() < Duration::from_micros(microseconds.into()) {
         hint::spin_loop();
@@ -351,7 +389,10 @@ pub extern "win64" fn KeStallExecutionProcessor(microseconds: u32) {
 
 /// The number of this processor, from 0.
 pub extern "win64" fn KeGetCurrentProcessorNumberEx(number: Guest<u32>) -> u32 {
-    let current = (processor::number() - 1) % PROCESSORS;
+    let call = Call::enter("KeGetCurrentProcessorNumberEx", Irql::HIGH, number.address());
+    let count = processors(&call.machine);
+    let current = session::processor()
+        .map_or((processor::number() - 1) % count, |it| u32::try_from(it).unwrap_or(0));
     if !number.is_null() {
         number.write(current << 16);
     }
@@ -359,9 +400,14 @@ pub extern "win64" fn KeGetCurrentProcessorNumberEx(number: Guest<u32>) -> u32 {
 }
 
 /// How many processors the machine claims.
-const PROCESSORS: u32 = 4;
+fn processors(machine: &Machine) -> u32 {
+    const FREE_RUNNING: u32 = 4;
+    let schedule = machine.options.schedule.as_ref();
+    schedule.map_or(FREE_RUNNING, |it| u32::try_from(it.processor_count()).unwrap_or(u32::MAX))
+}
 
 /// How many processors there are.
 pub extern "win64" fn KeQueryActiveProcessorCountEx(_group: u16) -> u32 {
-    PROCESSORS
+    let call = Call::enter("KeQueryActiveProcessorCountEx", Irql::HIGH, 0);
+    processors(&call.machine)
 }

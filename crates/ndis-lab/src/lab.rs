@@ -10,6 +10,7 @@ use crate::image::{Image, LoadError};
 use crate::machine::{Machine, Options};
 use crate::ndis::filter::FilterDriver;
 use crate::parameter::Parameter;
+use crate::schedule::Schedule;
 use crate::sync::{lock, write};
 use crate::trace::Event;
 use crate::user_event::UserEvent;
@@ -70,6 +71,13 @@ impl LabBuilder {
         self
     }
 
+    /// Puts what happens in [`Lab::run`] under a schedule, instead of leaving it to the system.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.options.schedule = Some(schedule);
+        self
+    }
+
     /// Builds the lab.
     #[must_use]
     pub fn build(self) -> Lab {
@@ -86,6 +94,7 @@ impl Default for LabBuilder {
                 print: false,
                 guarded_memory: false,
                 parameters: Vec::new(),
+                schedule: None,
             },
         }
     }
@@ -102,6 +111,10 @@ impl Lab {
     #[must_use]
     pub fn builder() -> LabBuilder {
         LabBuilder::default()
+    }
+
+    pub(crate) fn machine(&self) -> &Arc<Machine> {
+        &self.machine
     }
 
     /// Loads a driver's image and binds its imports; nothing of it runs yet.

@@ -30,7 +30,8 @@
 //! | `ndis/adapter`, `ndis/protocol` | the drivers at the two ends of a stack |
 //! | `ndis/lifecycle` | attach, restart, pause, detach, in NDIS' order |
 //! | `ledger`, `checks`, `rule`, `violation` | who owns what, and what must not happen |
-//! | `processor`, `irql`, `call`, `work` | threads as virtual processors, calls, later work |
+//! | `processor`, `irql`, `call`, `work` | threads, their levels, calls, later work |
+//! | `schedule` | deterministic mode: a seed decides the order of everything |
 //! | `guest`, `abi` | the driver's memory, and the layouts of what lies in it |
 //! | `exercise` | a filter's whole life under seeds and faults |
 //! | `trace`, `faults`, `counters`, `fault` | what happened, made to fail, counted, crashed |
@@ -96,6 +97,7 @@ mod ps;
 mod restart_attributes;
 mod rtl;
 mod rule;
+mod schedule;
 mod stack;
 mod status;
 mod sync;
@@ -121,6 +123,9 @@ pub use oid_request::{OidAnswer, OidKind, OidQuery, OidResult};
 pub use parameter::Parameter;
 pub use restart_attributes::{GeneralAttributes, RestartAttributes};
 pub use rule::Rule;
+pub use schedule::{
+    Actor, Exploration, Explored, Failure, NoSchedule, Object, Schedule, Scope, Step, Strategy,
+};
 pub use stack::Stack;
 pub use status::NtStatus;
 pub use trace::{Event, Way};

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use crate::abi::Handle;
 use crate::counters::Tally;
@@ -20,6 +21,8 @@ use crate::ob::Objects;
 use crate::parameter::Parameter;
 use crate::processor::{self, Frame};
 use crate::rule::Rule;
+use crate::schedule::core::Task;
+use crate::schedule::{Schedule, session};
 use crate::sync::{lock, read};
 use crate::trace::{Trace, Way};
 use crate::violation::{Location, Violation};
@@ -38,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) guarded_memory: bool,
     /// What drivers find in their configuration.
     pub(crate) parameters: Vec<(String, Parameter)>,
+    /// Decides the order of everything in a run.
+    pub(crate) schedule: Option<Schedule>,
 }
 
 /// The machine.
@@ -64,6 +69,8 @@ pub(crate) struct Machine {
     graveyard: Mutex<VecDeque<LabList>>,
     next_handle: AtomicU64,
     next_driver: AtomicU32,
+    /// What a schedule's virtual time has come to.
+    clock: AtomicU64,
 }
 
 /// How many violations are kept; more say nothing new.
@@ -90,11 +97,12 @@ impl Machine {
             objects: Mutex::default(),
             configurations: Mutex::default(),
             work: WorkQueue::default(),
-            procedures: WorkQueue::default(),
+            procedures: WorkQueue::of_procedures(),
             printed: Mutex::default(),
             graveyard: Mutex::default(),
             next_handle: AtomicU64::new(1),
             next_driver: AtomicU32::new(1),
+            clock: AtomicU64::new(0),
             options,
         }
     }
@@ -108,6 +116,22 @@ impl Machine {
     /// The number of a further driver.
     pub(crate) fn new_driver(&self) -> u32 {
         self.next_driver.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The virtual time, in units of 100 nanoseconds, of a machine with a schedule.
+    pub(crate) fn clock(&self) -> u64 {
+        session::now().unwrap_or_else(|| self.clock.load(Ordering::Relaxed))
+    }
+
+    /// Notes what the virtual time has come to.
+    pub(crate) fn set_clock(&self, clock: u64) {
+        self.clock.store(clock, Ordering::Relaxed);
+    }
+
+    /// Takes a timer over that was not due when a run ended.
+    pub(crate) fn put_back(&self, left: u64, task: Task) {
+        let queue = if task.procedure { &self.procedures } else { &self.work };
+        queue.push_after(task.key, Duration::from_nanos(left.saturating_mul(100)), task.job);
     }
 
     /// Waits until nothing is left to run later but timers that are not due.
@@ -162,6 +186,7 @@ impl Machine {
             objects,
             events: self.trace.last(EVENTS),
         };
+        session::note_violation(rule);
         let mut violations = lock(&self.violations);
         if violations.len() < VIOLATIONS {
             violations.push(violation);
@@ -176,6 +201,7 @@ impl Machine {
         object: u64,
         callback: impl FnOnce() -> R,
     ) -> R {
+        session::point();
         self.trace.record(Way::IntoDriver, frame.callback, object, None);
         let regions = mutex::enter();
         let (result, left) = processor::enter(self, frame, level, callback);
@@ -190,6 +216,7 @@ impl Machine {
                 format!("{} returned with spin lock {:#x} held", frame.callback, held.address);
             self.violate(Rule::SpinLock, held.site, message, Vec::new());
         }
+        session::point();
         // A lock left held explains a raised IRQL: one breach, one violation.
         if let (Some((before, after)), true) = (left.irql, left.locks.is_empty()) {
             let message =

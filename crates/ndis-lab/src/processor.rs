@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::irql::{self, Irql};
 use crate::machine::Machine;
+use crate::schedule::session;
 
 /// A callback that this thread is in.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +38,12 @@ thread_local! {
     static NUMBER: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The number of this processor, from 1.
+/// The number of this thread, from 1.
 pub(crate) fn number() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
+    if let Some(thread) = session::thread() {
+        return u32::try_from(thread + 1).unwrap_or(u32::MAX);
+    }
     if NUMBER.get() == 0 {
         NUMBER.set(NEXT.fetch_add(1, Ordering::Relaxed));
     }

@@ -133,6 +133,12 @@ rules! {
     KernelObject = "K12", "wdm/nf-wdm-obdereferenceobject";
     /// The pages of an MDL are locked, mapped, unmapped and unlocked in turn.
     MdlPages = "K13", "wdm/nf-wdm-mmprobeandlockpages";
+    /// No processor waits for ever for a spin lock.
+    Deadlock = "K20", "kernel/introduction-to-spin-locks";
+    /// Spin locks are acquired in the same order by all.
+    LockOrder = "K21", "kernel/preventing-errors-and-deadlocks-while-using-spin-locks";
+    /// What a thread or a request waits for comes about.
+    LostWakeUp = "K22", "wdm/nf-wdm-kewaitforsingleobject";
     /// An IRP is completed once.
     IrpCompletedTwice = "I01", "kernel/completing-irps";
     /// A dispatch routine's result and the pending mark agree.

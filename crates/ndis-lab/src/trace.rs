@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use crate::irql::{self, Irql};
 use crate::processor;
+use crate::schedule::session;
 use crate::sync::lock;
 
 /// Something that happened between the driver and the lab.
@@ -81,6 +82,7 @@ impl Trace {
     ) {
         let processor = processor::number();
         let irql = irql::current();
+        session::note(way, function, object);
         let mut guard = lock(&self.events);
         let (sequence, events) = &mut *guard;
         *sequence += 1;

@@ -6,10 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
+use crate::schedule::core::{Job, On, Task};
+use crate::schedule::session;
 use crate::sync::lock;
-
-/// Something to do on another thread.
-type Job = Box<dyn FnOnce() + Send>;
 
 struct Entry {
     key: u64,
@@ -30,6 +29,8 @@ struct State {
 #[derive(Clone, Default)]
 pub(crate) struct WorkQueue {
     shared: Arc<(Mutex<State>, Condvar)>,
+    /// Whether its jobs run at DISPATCH_LEVEL.
+    procedures: bool,
 }
 
 impl fmt::Debug for WorkQueue {
@@ -39,9 +40,40 @@ impl fmt::Debug for WorkQueue {
 }
 
 impl WorkQueue {
-    /// Runs a job soon. The key is for [`WorkQueue::cancel`].
+    /// A queue of what runs at DISPATCH_LEVEL.
+    pub(crate) fn of_procedures() -> Self {
+        Self { procedures: true, ..Self::default() }
+    }
+
+    /// What it is known by under a schedule.
+    fn identity(&self) -> usize {
+        Arc::as_ptr(&self.shared) as usize
+    }
+
+    /// Gives a job to the schedule that this thread is under, if it is; else gives it back.
+    fn schedule(
+        &self,
+        key: u64,
+        delay: Option<Duration>,
+        processor: Option<usize>,
+        job: Job,
+    ) -> Result<(), Job> {
+        let (queue, timer, procedure) = (self.identity(), delay.is_some(), self.procedures);
+        session::push(Task { queue, key, procedure, timer, processor, job }, delay)
+    }
+
+    /// Runs a job soon, on this processor. The key is for [`WorkQueue::cancel`].
+    pub(crate) fn push_here(&self, key: u64, job: impl FnOnce() + Send + 'static) {
+        if let Err(job) = self.schedule(key, None, session::processor(), Box::new(job)) {
+            self.insert(Entry { key, due: Instant::now(), timer: false, job });
+        }
+    }
+
+    /// Runs a job soon, on any processor. The key is for [`WorkQueue::cancel`].
     pub(crate) fn push(&self, key: u64, job: impl FnOnce() + Send + 'static) {
-        self.insert(Entry { key, due: Instant::now(), timer: false, job: Box::new(job) });
+        if let Err(job) = self.schedule(key, None, None, Box::new(job)) {
+            self.insert(Entry { key, due: Instant::now(), timer: false, job });
+        }
     }
 
     /// Runs a job after a while.
@@ -51,8 +83,10 @@ impl WorkQueue {
         delay: Duration,
         job: impl FnOnce() + Send + 'static,
     ) {
-        let due = Instant::now() + delay;
-        self.insert(Entry { key, due, timer: true, job: Box::new(job) });
+        if let Err(job) = self.schedule(key, Some(delay), None, Box::new(job)) {
+            let due = Instant::now() + delay;
+            self.insert(Entry { key, due, timer: true, job });
+        }
     }
 
     fn insert(&self, entry: Entry) {
@@ -67,16 +101,21 @@ impl WorkQueue {
 
     /// Takes a job back; says whether it was still waiting.
     pub(crate) fn cancel(&self, key: u64) -> bool {
+        let scheduled = session::cancel(self.identity(), key).unwrap_or(false);
         let mut state = lock(&self.shared.0);
         let before = state.entries.len();
         state.entries.retain(|entry| entry.key != key);
         self.shared.1.notify_all();
-        before != state.entries.len()
+        scheduled || before != state.entries.len()
     }
 
     /// Waits until nothing is running and only timers wait. The queue's own thread, which would
     /// wait for itself, runs what waits instead.
     pub(crate) fn settle(&self) {
+        if session::is_active() {
+            session::wait(On::Queue(self.identity()), None);
+            return;
+        }
         let mut state = lock(&self.shared.0);
         if state.worker == Some(thread::current().id()) {
             while let Some(entry) = take_due(&mut state) {

@@ -1,7 +1,6 @@
 //! Completing and cancelling requests.
 #![expect(non_snake_case, reason = "exports bear their kernel names")]
 
-use std::hint;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -17,6 +16,7 @@ use crate::ke;
 use crate::machine::Machine;
 use crate::processor::{self, HeldLock};
 use crate::rule::Rule;
+use crate::schedule::session;
 use crate::status::NtStatus;
 use crate::sync::lock;
 use crate::trace::Way;
@@ -78,16 +78,15 @@ pub(crate) fn cancel(machine: &Arc<Machine>, device: &Device, irp: Guest<Irp>) -
     let block = cancel_lock(machine);
     let word = block.guest::<u64>();
     let before = irql::replace(Irql::DISPATCH);
-    while word.atomic().compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
-        hint::spin_loop();
-    }
+    session::point();
+    ke::spin(machine, 0, word);
     irp.set(Irp::CANCEL, 1);
     let routine = irp.field(Irp::CANCEL_ROUTINE).atomic().swap(0, Ordering::AcqRel);
     let slot = Block::zeroed(8);
     slot.guest::<u64>().write(routine);
     let handler: Handler<Cancel> = slot.guest::<Handler<Cancel>>().read();
     let Some(routine) = handler else {
-        word.atomic().store(0, Ordering::Release);
+        ke::free(word);
         irql::replace(before);
         return false;
     };
@@ -100,11 +99,13 @@ pub(crate) fn cancel(machine: &Arc<Machine>, device: &Device, irp: Guest<Irp>) -
         processor::with_locks(|locks| locks.push(held));
         routine(object, irp);
     });
+    machine.trace.record(Way::Return, frame.callback, irp.address(), None);
     irql::replace(before);
+    session::point();
     if left.locks.iter().any(|held| held.address == word.address()) {
         let message = "a cancel routine returned with the cancel spin lock held".to_owned();
         machine.violate(Rule::CancelSpinLock, 0, message, Vec::new());
-        word.atomic().store(0, Ordering::Release);
+        ke::free(word);
     } else if left.irql.map_or(Irql::DISPATCH, |(_, after)| after) != before {
         let message = "a cancel routine did not return at the IRQL of the cancel".to_owned();
         machine.violate(Rule::WrongIrql, 0, message, Vec::new());

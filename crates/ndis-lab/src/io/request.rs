@@ -1,8 +1,8 @@
 //! Files and requests as the I/O manager makes them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::abi::io::{
     DeviceObject, DriverObject, FileObject, IO_TYPE_FILE, IO_TYPE_IRP, Irp, SL_PENDING_RETURNED,
@@ -20,8 +20,9 @@ use crate::machine::Machine;
 use crate::processor::Frame;
 use crate::rtl::Text;
 use crate::rule::Rule;
+use crate::schedule::session;
 use crate::status::NtStatus;
-use crate::sync::lock;
+use crate::sync::{Signal, lock};
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -69,7 +70,7 @@ pub(crate) struct Request {
     pub(crate) memory: Mutex<Option<Arc<IrpMemory>>>,
     pub(crate) marked_pending: AtomicBool,
     done: Mutex<Option<ControlResult>>,
-    changed: Condvar,
+    changed: Signal,
 }
 
 impl Request {
@@ -93,17 +94,15 @@ impl Request {
     }
 
     /// Waits for the request.
-    pub(crate) fn wait(&self) -> Option<ControlResult> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut done = lock(&self.done);
-        while done.is_none() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            done = self.changed.wait_timeout(done, left).unwrap_or_else(PoisonError::into_inner).0;
+    pub(crate) fn wait(&self, machine: &Machine) -> Option<ControlResult> {
+        self.changed.wait(&self.done, PATIENCE, Option::is_some);
+        if session::is_active() && !self.is_done() {
+            let message = "a request is never completed: nobody is left to complete it".to_owned();
+            let mut objects = vec![format!("IRP {:#x}", self.address)];
+            objects.extend(session::describe_waiting());
+            machine.violate(Rule::LostWakeUp, 0, message, objects);
         }
-        done.clone()
+        self.result()
     }
 
     /// Ends the request with what its IRP says, and takes its memory away from the driver.
@@ -121,7 +120,7 @@ impl Request {
         };
         drop(memory);
         *lock(&self.done) = Some(ControlResult { status, information, output });
-        self.changed.notify_all();
+        self.changed.notify();
         let close = {
             let mut progress = lock(&self.file.progress);
             progress.outstanding -= 1;
@@ -157,7 +156,7 @@ pub(crate) fn open(machine: &Arc<Machine>, name: &str, is_32_bit: bool) -> Resul
     let file = FileState { device, object, _name: name, is_32_bit, progress: Mutex::default() };
     let file = Arc::new(file);
     let request = begin(machine, &file, major::CREATE, 0, &[], 0);
-    let status = request.wait().map_or(NtStatus::TIMEOUT, |result| result.status);
+    let status = request.wait(machine).map_or(NtStatus::TIMEOUT, |result| result.status);
     if status.is_success() && status != NtStatus::TIMEOUT {
         Ok(File::new(Arc::clone(machine), file))
     } else {
@@ -168,7 +167,7 @@ pub(crate) fn open(machine: &Arc<Machine>, name: &str, is_32_bit: bool) -> Resul
 /// Closes a file: cleanup now, close when no request is left.
 pub(crate) fn close(machine: &Arc<Machine>, file: &Arc<FileState>) {
     // A cleanup that is not completed is reported where it was dispatched.
-    let _ = begin(machine, file, major::CLEANUP, 0, &[], 0).wait();
+    let _ = begin(machine, file, major::CLEANUP, 0, &[], 0).wait(machine);
     let queued: Vec<_> = lock(&machine.io)
         .irps
         .values()
@@ -202,7 +201,7 @@ fn send_close(machine: &Arc<Machine>, file: &Arc<FileState>) {
     if std::mem::replace(&mut lock(&file.progress).closed, true) {
         return;
     }
-    let _ = begin(machine, file, major::CLOSE, 0, &[], 0).wait();
+    let _ = begin(machine, file, major::CLOSE, 0, &[], 0).wait(machine);
 }
 
 /// Makes a request and sends it to the driver.
@@ -226,7 +225,7 @@ pub(crate) fn begin(
         memory: Mutex::new(Some(memory)),
         marked_pending: AtomicBool::new(false),
         done: Mutex::default(),
-        changed: Condvar::new(),
+        changed: Signal::default(),
     });
     lock(&file.progress).outstanding += 1;
     lock(&machine.io).irps.insert(guest.address(), Arc::clone(&request));

@@ -11,6 +11,7 @@ use crate::guest::Guest;
 use crate::irql::{self, Irql};
 use crate::processor;
 use crate::rule::Rule;
+use crate::schedule::session;
 
 exports![KeInitializeMutex, KeReleaseMutex, KeEnterCriticalRegion, KeLeaveCriticalRegion];
 
@@ -43,6 +44,7 @@ pub extern "win64" fn KeReleaseMutex(mutex: Guest<Mutex>, wait: u8) -> i32 {
         owner.atomic().store(0, Ordering::Release);
     }
     state.fetch_add(1, Ordering::AcqRel);
+    session::wake(mutex.address());
     before
 }
 

@@ -16,6 +16,7 @@ use crate::ledger::{Kind, ObjectRecord};
 use crate::machine::Machine;
 use crate::ndis::pool::owner_of;
 use crate::processor::Frame;
+use crate::schedule::session;
 use crate::sync::lock;
 
 exports![KeInitializeTimer, KeInitializeTimerEx, KeSetTimer, KeSetTimerEx, KeCancelTimer];
@@ -82,6 +83,7 @@ impl Shot {
         let machine = Arc::clone(&self.machine);
         let dpc = timer.get(Timer::DPC);
         timer.field(Timer::SIGNAL_STATE).atomic_i32().store(1, Ordering::Release);
+        session::wake(timer.address());
         if self.period > 0 {
             let delay = Duration::from_millis(self.period.into());
             let queue = machine.procedures.clone();

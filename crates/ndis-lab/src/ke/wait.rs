@@ -1,7 +1,7 @@
 //! Waiting of threads, for whatever a condition says.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::abi::kernel::{Event, SYNCHRONIZATION_EVENT};
 use crate::abi::sync::{MUTANT_OBJECT, Mutex, TIMER_SYNCHRONIZATION};
@@ -9,20 +9,27 @@ use crate::call::Call;
 use crate::guest::Guest;
 use crate::processor;
 use crate::rule::Rule;
+use crate::schedule::session;
+use crate::sync;
 
 /// How long a wait without an end may last.
-const STUCK: Duration = Duration::from_secs(30);
+pub(crate) const STUCK: Duration = Duration::from_secs(30);
 
 /// Waits until a condition holds, which may change something when it does; a wait that never ends
 /// is a breach.
-pub(crate) fn until(call: &Call, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        if start.elapsed() > STUCK {
-            call.violate(Rule::Waiting, "a wait lasts for more than thirty seconds", &[]);
-            return;
-        }
-        std::thread::sleep(Duration::from_micros(50));
+pub(crate) fn until(call: &Call, condition: impl FnMut() -> bool) {
+    if !sync::poll(None, Some(STUCK), condition) {
+        never_ends(call);
+    }
+}
+
+/// Reports a wait that does not end.
+pub(crate) fn never_ends(call: &Call) {
+    if session::is_active() {
+        let message = "a wait never ends: nobody is left to signal what it waits for";
+        call.violate(Rule::LostWakeUp, message, &session::describe_waiting());
+    } else {
+        call.violate(Rule::Waiting, "a wait lasts for more than thirty seconds", &[]);
     }
 }
 

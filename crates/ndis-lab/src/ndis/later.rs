@@ -18,7 +18,7 @@ use crate::ledger::{Kind, ObjectRecord};
 use crate::ndis::memory::free_object;
 use crate::ndis::pool::owner_of;
 use crate::rule::Rule;
-use crate::sync::lock;
+use crate::sync::{lock, sleep};
 
 exports![
     NdisAllocateIoWorkItem,
@@ -208,7 +208,7 @@ pub extern "win64" fn NdisWaitEvent(event: Guest<Event>, milliseconds: u32) -> u
 /// Sleeps.
 pub extern "win64" fn NdisMSleep(microseconds: u32) {
     let _call = Call::enter("NdisMSleep", Irql::PASSIVE, microseconds.into());
-    std::thread::sleep(Duration::from_micros(microseconds.into()));
+    sleep(Duration::from_micros(microseconds.into()));
 }
 
 /// Keeps the processor busy; at most 50 microseconds.

@@ -261,11 +261,12 @@ pub(crate) fn detach(machine: &Arc<Machine>, module: &Arc<Module>) {
 
 /// Pauses and detaches every module of a driver.
 pub(crate) fn stop(machine: &Arc<Machine>, driver: &FilterDriver) {
-    let modules: Vec<_> = read(&machine.modules)
+    let mut modules: Vec<_> = read(&machine.modules)
         .values()
         .filter(|module| module.driver.id == driver.id)
         .cloned()
         .collect();
+    modules.sort_by_key(|module| module.handle.0);
     for module in modules {
         detach(machine, &module);
     }

@@ -1,8 +1,8 @@
 //! A filter module: one driver on one adapter.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::abi::Handle;
 use crate::adapter_config::AdapterConfig;
@@ -15,7 +15,7 @@ use crate::ndis::protocol::UpperEdge;
 use crate::processor::Frame;
 use crate::restart_attributes::GeneralAttributes;
 use crate::status::NtStatus;
-use crate::sync::lock;
+use crate::sync::{Signal, lock};
 
 /// How long NDIS waits for a filter before it calls it stuck.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,7 +83,7 @@ pub(crate) struct Module {
     pub(crate) driver: Arc<FilterDriver>,
     pub(crate) config: AdapterConfig,
     pub(crate) inner: Mutex<Inner>,
-    pub(crate) changed: Condvar,
+    pub(crate) changed: Signal,
     pub(crate) lower: Mutex<LowerEdge>,
     pub(crate) upper: Mutex<UpperEdge>,
     pub(crate) batches: AtomicU64,
@@ -120,7 +120,7 @@ impl Module {
                 send_flags: 0,
                 receive_flags: 0,
             }),
-            changed: Condvar::new(),
+            changed: Signal::default(),
             lower: Mutex::default(),
             upper: Mutex::default(),
             batches: AtomicU64::new(0),
@@ -181,16 +181,6 @@ impl Module {
 
     /// Waits for a condition, as long as NDIS would; says whether it came about.
     pub(crate) fn wait(&self, condition: impl Fn(&Inner) -> bool) -> bool {
-        let deadline = Instant::now() + PATIENCE;
-        let mut inner = lock(&self.inner);
-        while !condition(&inner) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            inner =
-                self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
+        self.changed.wait(&self.inner, PATIENCE, condition)
     }
 }

@@ -1,8 +1,7 @@
 //! OID requests, their clones and completions.
 #![expect(non_snake_case, reason = "exports bear their kernel names")]
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
 
 use crate::abi::Handle;
 use crate::abi::handlers::{Handler, OidComplete};
@@ -20,7 +19,7 @@ use crate::ndis::{adapter, pool};
 use crate::oid_request::{OidAnswer, OidKind, OidQuery, OidResult};
 use crate::rule::Rule;
 use crate::status::NtStatus;
-use crate::sync::{lock, read};
+use crate::sync::{Signal, lock, read};
 
 exports![
     NdisFOidRequest,
@@ -51,7 +50,7 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     waiting: Mutex<Vec<Waiting>>,
-    changed: Condvar,
+    changed: Signal,
 }
 
 impl Requests {
@@ -68,17 +67,13 @@ impl Requests {
 
     /// Waits, as long as NDIS would, for a request to be completed.
     fn wait(&self, request: u64) -> Option<NtStatus> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut waiting = lock(&self.waiting);
-        loop {
-            let entry = waiting.iter().find(|entry| entry.request == request)?;
-            let left = deadline.saturating_duration_since(Instant::now());
-            if entry.completed.is_some() || left.is_zero() {
-                return entry.completed;
-            }
-            waiting =
-                self.changed.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let mut status = None;
+        self.changed.wait(&self.waiting, PATIENCE, |waiting| {
+            let entry = waiting.iter().find(|entry| entry.request == request);
+            status = entry.and_then(|entry| entry.completed);
+            entry.is_none() || status.is_some()
+        });
+        status
     }
 }
 
@@ -359,7 +354,7 @@ pub(crate) fn complete(
         Some(entry) => entry.completed.replace(status).map(|_| "a request is completed twice"),
     };
     drop(waiting);
-    module.requests.changed.notify_all();
+    module.requests.changed.notify();
     if let Some(message) = message {
         call.violate(Rule::OidCompletion, message, &[format!("OID request {request:?}")]);
     }

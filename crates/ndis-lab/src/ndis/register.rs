@@ -254,7 +254,7 @@ pub extern "win64" fn NdisFPauseComplete(filter: Handle) {
     } else {
         call.violate(Rule::PauseCompletion, "no pause is pending", &[]);
     }
-    module.changed.notify_all();
+    module.changed.notify();
 }
 
 /// Completes a pending restart.
@@ -273,7 +273,7 @@ pub extern "win64" fn NdisFRestartComplete(filter: Handle, status: NtStatus) {
     if status == NtStatus::PENDING {
         call.violate(Rule::RestartCompletion, "a restart completes with a final status", &[]);
     }
-    module.changed.notify_all();
+    module.changed.notify();
 }
 
 /// Schedules a pause and a restart of a module.

@@ -1,0 +1,102 @@
+//! What happened in a run, without addresses, so that runs can be compared.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::irql::Irql;
+
+/// Something that happened under a schedule.
+///
+/// Its line has fixed columns: thread, processor, IRQL, what kind of event (`>` the driver calls
+/// the lab, `<` the lab calls the driver, `=` the driver returns, `+` a thread comes into being,
+/// `!` a rule is broken), the function, the object. Equal runs have equal steps: an object in
+/// memory is told by a number, in the order in which objects appear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step {
+    /// The virtual thread.
+    pub thread: usize,
+    /// The virtual processor that it ran on.
+    pub processor: usize,
+    /// The IRQL.
+    pub irql: Irql,
+    /// What kind of event.
+    pub kind: char,
+    /// The function, the callback, the role of a thread, or the rule.
+    pub what: &'static str,
+    /// The object that it is about.
+    pub object: Object,
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Object {
+    /// A number or a handle.
+    Value(u64),
+    /// An object in memory; the first that appears is 1.
+    Memory(u64),
+    /// Something on a thread's stack.
+    Stack(usize),
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => write!(f, "{value:#x}"),
+            Self::Memory(number) => write!(f, "object {number}"),
+            Self::Stack(thread) => write!(f, "stack of thread {thread}"),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { thread, processor, irql, kind, what, object } = self;
+        write!(f, "{thread:>3} {processor:>2} {} {kind} {what:<40} {object}", irql.0)
+    }
+}
+
+/// How many steps are kept.
+const STEPS: usize = 200_000;
+
+/// The record of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) steps: Vec<Step>,
+    /// The numbers of objects in memory.
+    numbers: BTreeMap<u64, u64>,
+    next: u64,
+}
+
+impl Record {
+    pub(crate) fn push(&mut self, step: Step) {
+        if self.steps.len() < STEPS {
+            self.steps.push(step);
+        }
+    }
+
+    /// What an address or value is called.
+    pub(crate) fn name(&mut self, value: u64) -> Object {
+        const LOWEST_ADDRESS: u64 = 0x1_0000;
+        const HIGHEST_ADDRESS: u64 = 0x7FFF_FFFF_FFFF;
+        if !(LOWEST_ADDRESS..=HIGHEST_ADDRESS).contains(&value) {
+            return Object::Value(value);
+        }
+        let next = &mut self.next;
+        let number = self.numbers.entry(value).or_insert_with(|| {
+            *next += 1;
+            *next
+        });
+        Object::Memory(*number)
+    }
+
+    /// Memory that is gone: what lies there next is something else.
+    pub(crate) fn forget(&mut self, start: u64, size: usize) {
+        let end = start.saturating_add(size as u64);
+        let gone: Vec<u64> = self.numbers.range(start..end).map(|(&address, _)| address).collect();
+        for address in gone {
+            self.numbers.remove(&address);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Deterministic mode: replay, planted races, deadlocks and lost wake-ups.
+
+mod common;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::{Fake, OwnFrame, World, keep};
+use ndis_lab::abi::Handle;
+use ndis_lab::abi::kernel::Event;
+use ndis_lab::exports::*;
+use ndis_lab::guest::Guest;
+use ndis_lab::{
+    AdapterConfig, Exploration, Lab, NtStatus, Policy, Rule, Schedule, Strategy, Verdict,
+};
+
+const BOTH: [Strategy; 2] = [Strategy::RandomWalk, Strategy::Pct { depth: 3 }];
+
+/// A driver that answers every frame with one of its own while it runs, and waits for those at a
+/// pause.
+#[derive(Default)]
+struct Answerer {
+    running: AtomicBool,
+    outstanding: AtomicU32,
+    /// Threads on the way from the check to the send.
+    entering: AtomicU32,
+    pausing: AtomicBool,
+    lock: u64,
+    frames: Mutex<HashMap<u64, OwnFrame>>,
+}
+
+impl Answerer {
+    fn leave(&self, handle: Handle) {
+        let last = self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last && self.pausing.swap(false, Ordering::AcqRel) {
+            NdisFPauseComplete(handle);
+        }
+    }
+
+    /// Whether a frame may be originated: counted if so.
+    fn enter(&self, atomically: bool) -> bool {
+        let lock = Guest::<u64>::NULL.byte_add(self.lock);
+        if !atomically {
+            // The mistake: the state may change before the frame is counted.
+            if !self.running.load(Ordering::Acquire) {
+                return false;
+            }
+            let before = KeAcquireSpinLockRaiseToDpc(lock);
+            self.outstanding.fetch_add(1, Ordering::AcqRel);
+            KeReleaseSpinLock(lock, before);
+            return true;
+        }
+        let before = KeAcquireSpinLockRaiseToDpc(lock);
+        let running = self.running.load(Ordering::Acquire);
+        if running {
+            self.outstanding.fetch_add(1, Ordering::AcqRel);
+            self.entering.fetch_add(1, Ordering::AcqRel);
+        }
+        KeReleaseSpinLock(lock, before);
+        running
+    }
+
+    fn answer(&self, handle: Handle, atomically: bool) {
+        if !self.enter(atomically) {
+            return;
+        }
+        let own = OwnFrame::new(handle, &[0xAA; 60], 128, 64);
+        let list = own.list;
+        self.frames.lock().expect("frames").insert(list.address(), own);
+        NdisFSendNetBufferLists(handle, list, 0, 0);
+        if atomically {
+            self.entering.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    fn pause(&self) -> NtStatus {
+        let lock = Guest::<u64>::NULL.byte_add(self.lock);
+        let before = KeAcquireSpinLockRaiseToDpc(lock);
+        self.running.store(false, Ordering::Release);
+        KeReleaseSpinLock(lock, before);
+        while self.entering.load(Ordering::Acquire) > 0 {
+            NdisMSleep(100);
+        }
+        let before = KeAcquireSpinLockRaiseToDpc(lock);
+        let waits = self.outstanding.load(Ordering::Acquire) > 0;
+        self.pausing.store(waits, Ordering::Release);
+        KeReleaseSpinLock(lock, before);
+        if waits { NtStatus::PENDING } else { NtStatus::SUCCESS }
+    }
+}
+
+fn answering(atomically: bool) -> Fake {
+    let state = Arc::new(Answerer { lock: keep(8).address(), ..Answerer::default() });
+    let [for_receive, for_complete, for_pause, for_restart] = [(); 4].map(|()| Arc::clone(&state));
+    Fake {
+        on_receive: Some(Box::new(move |handle, list, port, count, flags| {
+            for_receive.answer(handle, atomically);
+            NdisFIndicateReceiveNetBufferLists(handle, list, port, count, flags);
+        })),
+        on_send_complete: Some(Box::new(move |handle, list, _| {
+            let own = for_complete.frames.lock().expect("frames").remove(&list.address());
+            own.expect("a frame of the driver").free();
+            for_complete.leave(handle);
+        })),
+        on_pause: Some(Box::new(move |_| for_pause.pause())),
+        on_restart: Some(Box::new(move |_, _| {
+            for_restart.running.store(true, Ordering::Release);
+            NtStatus::SUCCESS
+        })),
+        ..Fake::default()
+    }
+}
+
+fn world(lab: Lab, fake: Fake) -> World {
+    let (driver, fake, result) = fake.start(&lab);
+    result.expect("the fake driver starts");
+    let stack = driver.attach(AdapterConfig::default()).expect("the fake driver attaches");
+    stack.start().expect("the fake driver restarts");
+    World { lab, driver, stack, fake }
+}
+
+fn traffic_during_a_pause(lab: Lab, atomically: bool) -> Verdict {
+    let world = world(lab, answering(atomically));
+    world.stack.set_send_policy(Policy::Deferred);
+    world.lab.run(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..3 {
+                    world.stack.indicate_from_below([b"a question"], false);
+                }
+            });
+        }
+        world.stack.pause();
+    });
+    world.driver.unload()
+}
+
+fn scheduled(schedule: Schedule) -> Lab {
+    Lab::builder().schedule(schedule).build()
+}
+
+#[test]
+fn the_same_seed_runs_to_the_same_steps() {
+    for strategy in BOTH {
+        let steps = |seed| {
+            let schedule = Schedule::seeded(seed).processors(2).strategy(strategy);
+            let _ = traffic_during_a_pause(scheduled(schedule.clone()), false);
+            schedule.steps()
+        };
+        for seed in 0..10 {
+            let first = steps(seed);
+            assert!(first.len() > 30, "{} steps", first.len());
+            assert_eq!(first, steps(seed), "seed {seed}");
+        }
+        assert!((1..10).any(|seed| steps(seed) != steps(0)), "seeds make a difference");
+    }
+}
+
+#[test]
+fn a_state_that_is_checked_and_counted_apart_is_found_and_replayed() {
+    for strategy in BOTH {
+        let story = |schedule| traffic_during_a_pause(scheduled(schedule), false);
+        let explored = Exploration::seeds(0..500).strategies(&[strategy]).run(story);
+        println!("{strategy}: {} runs, {:.0} a second", explored.runs, explored.runs_per_second());
+        let failure = explored.failure.expect("the race is found");
+        println!("{failure}");
+        let again: Schedule = failure.schedule.to_string().parse().expect("a schedule");
+        let rules = story(again).rules();
+        assert_eq!(rules.first().copied(), failure.rule);
+        assert!(failure.switches.1 <= 4, "{:?} decisions", failure.switches);
+    }
+}
+
+#[test]
+fn a_state_that_is_checked_and_counted_at_once_holds_under_every_seed() {
+    let story = |schedule| traffic_during_a_pause(scheduled(schedule), true);
+    let explored = Exploration::seeds(0..100).run(story);
+    println!("{} runs, {:.0} a second", explored.runs, explored.runs_per_second());
+    explored.expect_clean();
+}
+
+#[test]
+fn the_race_is_rare_without_a_schedule() {
+    let found = (0..50).filter(|_| !traffic_during_a_pause(Lab::default(), false).is_clean());
+    println!("{} of 50 free-running rounds found it", found.count());
+}
+
+/// Two threads of the driver, of which each takes both locks.
+fn two_locks(schedule: Schedule, other_way: bool) -> Verdict {
+    let locks = [keep(8).cast::<u64>(), keep(8).cast::<u64>()];
+    let fake = Fake {
+        on_oid: Some(Box::new(move |_, request| {
+            let swapped = other_way && request.get(ndis_lab::abi::ndis::OidRequest::OID) == 2;
+            let [outer, inner] = if swapped { [locks[1], locks[0]] } else { locks };
+            let before = KeAcquireSpinLockRaiseToDpc(outer);
+            KeAcquireSpinLockAtDpcLevel(inner);
+            KeReleaseSpinLockFromDpcLevel(inner);
+            KeReleaseSpinLock(outer, before);
+            NtStatus::SUCCESS
+        })),
+        ..Fake::default()
+    };
+    let world = world(scheduled(schedule), fake);
+    world.lab.run(|scope| {
+        for oid in [1, 2] {
+            let stack = &world.stack;
+            scope.spawn(move || stack.oid(&ndis_lab::OidQuery::query(oid, 4)));
+        }
+    });
+    world.driver.unload()
+}
+
+#[test]
+fn a_deadlock_is_found() {
+    let explored = Exploration::seeds(0..100).run(|schedule| {
+        let mut verdict = two_locks(schedule, true);
+        verdict.violations.retain(|violation| violation.rule == Rule::Deadlock);
+        verdict
+    });
+    let failure = explored.failure.expect("a deadlock");
+    assert_eq!(failure.rule, Some(Rule::Deadlock));
+    Exploration::seeds(0..50).run(|schedule| two_locks(schedule, false)).expect_clean();
+}
+
+#[test]
+fn a_wait_that_nobody_ends_is_found() {
+    let start = Instant::now();
+    let schedule = Schedule::seeded(1);
+    let fake = Fake {
+        on_oid: Some(Box::new(move |_, _| {
+            let event = keep(Event::SIZE).cast::<Event>();
+            KeInitializeEvent(event, 0, 0);
+            KeWaitForSingleObject(event, 0, 0, 0, Guest::NULL)
+        })),
+        ..Fake::default()
+    };
+    let world = world(scheduled(schedule), fake);
+    world.lab.run(|_| {
+        let _ = world.stack.oid(&ndis_lab::OidQuery::query(1, 4));
+    });
+    world.expect_broken(&[Rule::LostWakeUp]);
+    world.end();
+    assert!(start.elapsed() < Duration::from_secs(5), "time is virtual");
+}
+
+#[test]
+fn a_thread_that_sleeps_lets_others_run_and_takes_no_time() {
+    let start = Instant::now();
+    let event = keep(Event::SIZE).cast::<Event>();
+    let fake = Fake {
+        on_oid: Some(Box::new(move |_, request| {
+            if request.get(ndis_lab::abi::ndis::OidRequest::OID) == 1 {
+                return KeWaitForSingleObject(event, 0, 0, 0, Guest::NULL);
+            }
+            let before = KeQueryInterruptTime();
+            NdisMSleep(20_000_000);
+            assert_eq!(KeQueryInterruptTime() - before, 200_000_000);
+            KeSetEvent(event, 0, 0);
+            NtStatus::SUCCESS
+        })),
+        ..Fake::default()
+    };
+    KeInitializeEventOutside(event);
+    let world = world(scheduled(Schedule::seeded(7)), fake);
+    world.lab.run(|scope| {
+        let stack = &world.stack;
+        let waiter = scope.spawn(move || stack.oid(&ndis_lab::OidQuery::query(1, 4)).status);
+        let _ = world.stack.oid(&ndis_lab::OidQuery::query(2, 4));
+        assert_eq!(waiter.join(), NtStatus::SUCCESS);
+    });
+    world.end();
+    assert!(start.elapsed() < Duration::from_secs(5), "time is virtual");
+}
+
+/// An event as the driver would make it, before there is a driver.
+#[expect(non_snake_case, reason = "named after what it stands for")]
+fn KeInitializeEventOutside(event: Guest<Event>) {
+    event.fill(0, Event::SIZE);
+}

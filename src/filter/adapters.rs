@@ -14,6 +14,12 @@ pub struct Adapters {
     gone: Counters,
 }
 
+impl Default for Adapters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Adapters {
     /// None.
     #[must_use]

@@ -8,6 +8,12 @@ pub struct Counters {
     values: [AtomicU64; COUNTERS],
 }
 
+impl Default for Counters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Counters {
     /// All zero.
     #[must_use]

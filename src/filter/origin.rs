@@ -8,13 +8,14 @@ pub struct Batch<'p, T> {
     lists: NetBufferListQueue<'p, T>,
     /// The list of many frames that the next frame may join.
     open: Option<NetBufferList<'p, T>>,
+    frames: u32,
 }
 
 impl<'p, T> Batch<'p, T> {
     /// Gathers nothing yet, from `pools`.
     #[must_use]
     pub const fn new(pools: &'p Pools<T>) -> Self {
-        Self { pools, lists: NetBufferListQueue::new(pools), open: None }
+        Self { pools, lists: NetBufferListQueue::new(pools), open: None, frames: 0 }
     }
 
     /// Adds a frame to the list of the frame before it, if there is one that can take it.
@@ -27,8 +28,9 @@ impl<'p, T> Batch<'p, T> {
     pub fn join(&mut self, frame: Frame<'p>) -> Result<Option<Frame<'p>>> {
         let Some(list) = &mut self.open else { return Ok(Some(frame)) };
         let joined = list.push(frame);
-        if joined.is_err() {
-            self.close();
+        match joined {
+            Ok(()) => self.frames = self.frames.saturating_add(1),
+            Err(_) => self.close(),
         }
         joined.map(|()| None)
     }
@@ -58,10 +60,17 @@ impl<'p, T> Batch<'p, T> {
             list.set_cancel_id(id);
         }
         self.open = Some(list);
+        self.frames = self.frames.saturating_add(1);
         if !others_join {
             self.close();
         }
         Ok(())
+    }
+
+    /// Frames gathered.
+    #[must_use]
+    pub const fn frames(&self) -> u32 {
+        self.frames
     }
 
     /// Completes the list that frames may join.

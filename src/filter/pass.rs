@@ -13,12 +13,11 @@ impl FilterModule {
         request: SendRequest<'_>,
         running: Option<&Running<'_, Ticket>>,
     ) {
-        match running {
-            Some(running) => request.forward(running),
-            None => {
-                self.counters.add(Reason::SendsRejectedPaused, request.len().into());
-                request.complete(Status::PAUSED);
-            }
+        if let Some(running) = running {
+            request.forward(running);
+        } else {
+            self.counters.add(Reason::SendsRejectedPaused, request.len().into());
+            request.complete(Status::PAUSED);
         }
     }
 
@@ -27,12 +26,11 @@ impl FilterModule {
         indication: ReceiveIndication<'_>,
         running: Option<&Running<'_, Ticket>>,
     ) {
-        match running {
-            Some(running) => indication.forward(running),
-            None => {
-                self.counters.add(Reason::ReceivesRejectedPaused, indication.len().into());
-                indication.give_back();
-            }
+        if let Some(running) = running {
+            indication.forward(running);
+        } else {
+            self.counters.add(Reason::ReceivesRejectedPaused, indication.len().into());
+            indication.give_back();
         }
     }
 

@@ -1,11 +1,10 @@
 //! What NDIS calls: raw pointers in, safe calls of a [`Module`] out.
 #![expect(unsafe_code, reason = "NDIS speaks in raw pointers")]
-#![expect(clippy::missing_safety_doc, reason = "NDIS calls these as their pages say")]
 
 use super::{
     attach::Attachment,
     chain::{self, ForeignChain},
-    driver::{Filter, Module, Ticket},
+    driver::{DriverContext, Filter, Module, Ticket},
     event::{DevicePnPEvent, NetPnPEvent, StatusIndication},
     handle::FilterHandle,
     later::Later,
@@ -22,7 +21,7 @@ use super::{
     },
     traffic::{BorrowedIndication, ReceiveIndication, SendRequest},
 };
-use core::ptr::NonNull;
+use core::{ptr::NonNull, sync::atomic::Ordering};
 
 /// What NDIS keeps for a module.
 struct Attached<F: Filter> {
@@ -50,6 +49,18 @@ unsafe fn attached<'m, F: Filter>(context: NDIS_HANDLE) -> Option<&'m Attached<F
     unsafe { Shared::peek(context) }
 }
 
+/// FilterSetOptions, which NDIS calls while the driver registers.
+pub(super) unsafe extern "C" fn set_options<F: Filter>(
+    handle: NDIS_HANDLE,
+    driver_context: NDIS_HANDLE,
+) -> NDIS_STATUS {
+    // SAFETY: the registration keeps its context alive.
+    if let Some(context) = unsafe { Shared::<DriverContext<F>>::peek(driver_context) } {
+        context.handle.store(handle, Ordering::Release);
+    }
+    Status::SUCCESS.as_raw()
+}
+
 /// FilterAttach.
 pub(super) unsafe extern "C" fn attach<F: Filter>(
     handle: NDIS_HANDLE,
@@ -58,15 +69,18 @@ pub(super) unsafe extern "C" fn attach<F: Filter>(
 ) -> NDIS_STATUS {
     // SAFETY: NDIS gives the handle to use until FilterDetach returns.
     let handle = unsafe { FilterHandle::from_raw(handle) };
-    // SAFETY: the registration keeps its filter alive.
-    let filter: Option<&F> = unsafe { Shared::peek(driver_context) };
+    // SAFETY: the registration keeps its context alive.
+    let context = unsafe { Shared::<DriverContext<F>>::peek(driver_context) };
     // SAFETY: NDIS' own parameters, alive through the call.
     let adapter = unsafe { Attachment::new(parameters) };
     let result = adapter.and_then(|adapter| {
-        let filter = filter.ok_or(Error::BadState)?;
-        let later = Later::new(handle, go_on::<F>)?;
+        let context = context.ok_or(Error::BadState)?;
+        let driver = context.handle.load(Ordering::Acquire);
+        // SAFETY: FilterSetOptions brought the driver's handle, before any attach; modules are
+        // detached before the driver deregisters.
+        let later = unsafe { Later::new(driver, go_on::<F>) }?;
         let origin = Shared::try_new(Origin::new(handle, later))?;
-        let result = try_attach(filter, &adapter, &origin);
+        let result = try_attach(&*context.filter, &adapter, &origin);
         if result.is_err() {
             origin.free();
         }

@@ -124,7 +124,9 @@ unsafe fn for_each(head: *mut NET_BUFFER_LIST, mut each: impl FnMut(NonNull<NET_
     let mut next = head;
     while let Some(list) = NonNull::new(next) {
         // SAFETY: a list of the chain.
-        next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(list.as_ptr()).read() };
+        let place = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(list.as_ptr()) };
+        // SAFETY: its own field.
+        next = unsafe { place.read() };
         each(list);
     }
 }
@@ -161,7 +163,9 @@ impl ForeignChain {
     pub(super) fn set_status(&self, status: Status) {
         let set = |list: NonNull<NET_BUFFER_LIST>| {
             // SAFETY: a list that this driver holds.
-            unsafe { sys::NET_BUFFER_LIST_STATUS(list.as_ptr()).write(status.as_raw()) };
+            let place = unsafe { sys::NET_BUFFER_LIST_STATUS(list.as_ptr()) };
+            // SAFETY: its own field.
+            unsafe { place.write(status.as_raw()) };
         };
         // SAFETY: the type's invariant.
         unsafe { for_each(self.as_raw(), set) };

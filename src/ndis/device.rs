@@ -97,6 +97,7 @@ impl<D: Device, F: Filter> ControlDevice<D, F> {
     /// # Errors
     ///
     /// What NDIS says.
+    #[expect(clippy::needless_pass_by_value, reason = "dropped when there is no device")]
     pub fn new(
         registration: Registration<F>,
         names: &DeviceNames,

@@ -19,7 +19,12 @@ use super::{
     text::CountedString,
     traffic::{BorrowedIndication, ReceiveIndication, SendRequest},
 };
-use core::{ffi::c_void, marker::PhantomData, ptr, ptr::NonNull};
+use core::{
+    ffi::c_void,
+    marker::PhantomData,
+    ptr::{self, NonNull},
+    sync::atomic::AtomicPtr,
+};
 
 /// A filter driver as a whole: it makes a [`Module`] for each adapter.
 pub trait Filter: Send + Sync + Sized + 'static {
@@ -229,12 +234,19 @@ impl DriverObject<'_> {
 /// # Invariants
 ///
 /// `raw` came from NdisFRegisterFilterDriver and is still registered; NDIS has a pointer to
-/// `filter` as the driver's context.
+/// `context` as the driver's context.
 ///
 /// Follows NdisFRegisterFilterDriver and NdisFDeregisterFilterDriver.
 pub struct Registration<F: Filter> {
     raw: NonNull<c_void>,
-    _filter: Shared<F>,
+    _context: Shared<DriverContext<F>>,
+}
+
+/// What NDIS keeps for the driver.
+pub(super) struct DriverContext<F> {
+    pub(super) filter: Shared<F>,
+    /// The driver's handle: FilterSetOptions brings it, before any module is attached.
+    pub(super) handle: AtomicPtr<c_void>,
 }
 
 // SAFETY: NDIS takes the handle on any processor.
@@ -254,6 +266,8 @@ impl<F: Filter> Registration<F> {
     /// What NDIS says.
     pub fn new(driver: &DriverObject<'_>, names: &FilterNames, filter: Shared<F>) -> Result<Self> {
         let characteristics = characteristics::<F>(names);
+        let handle = AtomicPtr::new(ptr::null_mut());
+        let context = Shared::try_new(DriverContext { filter, handle })?;
         let mut raw: NDIS_HANDLE = ptr::null_mut();
         // SAFETY:
         // - The driver object is alive, and this runs in DriverEntry.
@@ -262,14 +276,14 @@ impl<F: Filter> Registration<F> {
         let status = unsafe {
             sys::NdisFRegisterFilterDriver(
                 driver.raw.as_ptr(),
-                filter.as_raw(),
+                context.as_raw(),
                 (&raw const characteristics).cast_mut(),
                 &raw mut raw,
             )
         };
         Status::from_raw(status).ok()?;
         // INVARIANT: registered just now.
-        NonNull::new(raw).map(|raw| Self { raw, _filter: filter }).ok_or(Error::Resources)
+        NonNull::new(raw).map(|raw| Self { raw, _context: context }).ok_or(Error::Resources)
     }
 
     pub(super) const fn as_raw(&self) -> NDIS_HANDLE {
@@ -304,6 +318,7 @@ fn characteristics<F: Filter>(names: &FilterNames) -> NDIS_FILTER_DRIVER_CHARACT
         FriendlyName: names.friendly.head(),
         UniqueName: names.unique.head(),
         ServiceName: names.service.head(),
+        SetOptionsHandler: Some(callbacks::set_options::<F>),
         AttachHandler: Some(callbacks::attach::<F>),
         DetachHandler: Some(callbacks::detach::<F>),
         RestartHandler: Some(callbacks::restart::<F>),

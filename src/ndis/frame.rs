@@ -330,6 +330,7 @@ impl<'b> Frame<'b> {
     /// # Safety
     ///
     /// `raw` came from [`Frame::into_raw`] of a frame of `buffers` and is put together once.
+    #[expect(clippy::needless_pass_by_value, reason = "put together once")]
     pub(super) const unsafe fn from_raw(raw: RawFrame, buffers: &'b FrameBuffers) -> Self {
         // INVARIANT: what was taken apart had these slots to itself, and nobody got them since.
         Self { buffers, first: raw.first, last: raw.last, slots: raw.slots, length: raw.length }

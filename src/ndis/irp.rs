@@ -136,8 +136,10 @@ impl Irp {
         const IO_NO_INCREMENT: i8 = 0;
         // SAFETY: an IRP of this driver by the type's invariant.
         let block = unsafe { &raw mut (*self.raw.as_ptr()).IoStatus };
+        // SAFETY: within the IRP.
+        let place = unsafe { &raw mut (*block).__bindgen_anon_1 };
         // SAFETY: within the IRP; the status is a member of the union at its start.
-        unsafe { (&raw mut (*block).__bindgen_anon_1).cast::<i32>().write(status.as_raw()) };
+        unsafe { place.cast::<i32>().write(status.as_raw()) };
         // SAFETY: within the IRP.
         unsafe { (*block).Information = information as _ };
         // SAFETY: completed once: the only callers give the IRP up.
@@ -209,8 +211,8 @@ impl Irp {
         }
         // SAFETY: an IRP of this driver by the type's invariant.
         let associated = unsafe { &raw const (*self.raw.as_ptr()).AssociatedIrp };
-        // SAFETY: METHOD_BUFFERED uses this member of the union.
-        NonNull::new(unsafe { (*associated).SystemBuffer }.cast())
+        // SAFETY: METHOD_BUFFERED uses this member of the union, which is a pointer.
+        NonNull::new(unsafe { associated.cast::<PVOID>().read() }.cast())
     }
 
     /// The input; empty where the control is not METHOD_BUFFERED.
@@ -224,19 +226,20 @@ impl Irp {
 
     /// Lets `write` fill the output; how the request ends, with how many bytes.
     fn write(&mut self, write: impl FnOnce(&mut [u8]) -> Result<usize>) -> (Status, usize) {
-        let length = self.control().output;
-        let result = match self.buffer() {
-            None => write(&mut []),
+        let (result, room) = match self.buffer() {
+            None => (write(&mut []), 0),
             Some(buffer) => {
+                let room = self.control().output;
                 // What is not written must not show what the buffer held before.
                 // SAFETY: the I/O manager's buffer has room for the output.
-                unsafe { buffer.as_ptr().write_bytes(0, length) };
+                unsafe { buffer.as_ptr().write_bytes(0, room) };
                 // SAFETY: borrowed with the request, initialised just now, and as long as the IRP.
-                write(unsafe { slice::from_raw_parts_mut(buffer.as_ptr(), length) })
+                let output = unsafe { slice::from_raw_parts_mut(buffer.as_ptr(), room) };
+                (write(output), room)
             }
         };
         match result {
-            Ok(written) => (Status::SUCCESS, written.min(length)),
+            Ok(written) => (Status::SUCCESS, written.min(room)),
             Err(error) => (error.into(), 0),
         }
     }

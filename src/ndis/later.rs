@@ -1,7 +1,6 @@
 #![expect(unsafe_code, reason = "wraps NdisAllocateIoWorkItem")]
 
 use super::{
-    handle::FilterHandle,
     status::{Error, Result},
     sys::{self, NDIS_HANDLE, PVOID},
 };
@@ -34,9 +33,13 @@ impl Later {
     /// # Errors
     ///
     /// [`Error::Resources`].
-    pub(super) fn new(handle: FilterHandle, routine: Routine) -> Result<Self> {
-        // SAFETY: the handle is a filter module's.
-        let item = unsafe { sys::NdisAllocateIoWorkItem(handle.as_raw()) };
+    ///
+    /// # Safety
+    ///
+    /// `driver` is the handle of this filter driver, not of a module, and outlives the item.
+    pub(super) unsafe fn new(driver: NDIS_HANDLE, routine: Routine) -> Result<Self> {
+        // SAFETY: a filter driver's handle by the caller's promise.
+        let item = unsafe { sys::NdisAllocateIoWorkItem(driver) };
         if item.is_null() {
             return Err(Error::Resources);
         }
@@ -71,7 +74,8 @@ impl Later {
 
     /// Lets it be asked for again; the routine says so when it starts.
     pub(super) fn has_started(&self) {
-        self.asked.store(false, Ordering::Release);
+        // A swap, so that whoever found it asked for comes before what the routine does now.
+        self.asked.swap(false, Ordering::AcqRel);
     }
 
     /// Frees the item of a module that is not running any more.

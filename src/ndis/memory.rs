@@ -57,18 +57,18 @@ pub fn try_slice<T>(length: usize, mut make: impl FnMut(usize) -> Result<T>) -> 
     }
     let mut filling = Filling { start: allocate(layout)?.cast::<T>(), layout, filled: 0 };
     for index in 0..length {
-        let value = make(index)?;
+        let element = make(index)?;
         // SAFETY: `index` is within the allocation.
         let place = unsafe { filling.start.add(index) };
         // SAFETY: the place is within the allocation, and empty.
-        unsafe { place.write(value) };
+        unsafe { place.write(element) };
         filling.filled = index.wrapping_add(1);
     }
-    let made = ptr::slice_from_raw_parts_mut(filling.start.as_ptr(), length);
+    let slice = ptr::slice_from_raw_parts_mut(filling.start.as_ptr(), length);
     core::mem::forget(filling);
     // SAFETY: all elements are initialised, and the memory came from the global allocator with
     // the layout of a slice of them.
-    Ok(unsafe { Box::from_raw(made) })
+    Ok(unsafe { Box::from_raw(slice) })
 }
 
 /// A block of nonpaged bytes, aligned to `MEMORY_ALLOCATION_ALIGNMENT`.
@@ -162,6 +162,7 @@ impl<T> Shared<T> {
     }
 
     /// Whether two owners share one value.
+    #[must_use]
     pub fn is_same(one: &Self, other: &Self) -> bool {
         one.inner == other.inner
     }

@@ -99,11 +99,11 @@ impl<'p, T> NetBufferList<'p, T> {
         unsafe { place.cast::<ListContext<T>>().write(context) };
         // SAFETY: the list is ours.
         unsafe { (*list).SourceHandle = pools.handle.as_raw() };
-        // What the pool did with the list before does not matter: no id cancels it.
-        // SAFETY: the list is ours.
-        unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(list).write(ptr::null_mut()) };
         // INVARIANT: from these pools, with its context in place.
-        Self { raw, pools }
+        let mut list = Self { raw, pools };
+        // What the pool did with the list before does not matter: no id cancels it.
+        list.write_cancel_id(ptr::null_mut());
+        list
     }
 
     /// Adds a frame to a list of many frames.
@@ -120,23 +120,25 @@ impl<'p, T> NetBufferList<'p, T> {
         if !self.is_many() || !frame.is_from(&self.pools.buffers) {
             return Err(Error::BadState);
         }
-        let buffer = NetBuffer::allocate(&self.pools.net_buffers, &frame)?.into_raw().as_ptr();
+        let added = NetBuffer::allocate(&self.pools.net_buffers, &frame)?.into_raw().as_ptr();
         let list = self.raw.as_ptr();
-        let last = self.context().last;
-        let place = if last.is_null() {
+        let end = self.context().last;
+        let place = if end.is_null() {
             // SAFETY: a list by the type's invariant.
             unsafe { sys::NET_BUFFER_LIST_FIRST_NB(list) }
         } else {
             // SAFETY: a NET_BUFFER of this list.
-            unsafe { sys::NET_BUFFER_NEXT_NB(last) }
+            unsafe { sys::NET_BUFFER_NEXT_NB(end) }
         };
         // SAFETY: the end of this list's chain of NET_BUFFERs.
-        unsafe { place.write(buffer) };
-        // SAFETY: a fresh NET_BUFFER, now the end of the chain.
-        unsafe { sys::NET_BUFFER_NEXT_NB(buffer).write(ptr::null_mut()) };
+        unsafe { place.write(added) };
+        // SAFETY: a fresh NET_BUFFER.
+        let next = unsafe { sys::NET_BUFFER_NEXT_NB(added) };
+        // SAFETY: its own field; it is now the end of the chain.
+        unsafe { next.write(ptr::null_mut()) };
         let buffers = &self.pools.buffers;
         let context = self.context_mut();
-        context.last = buffer;
+        context.last = added;
         context.frames = context.frames.saturating_add(1);
         let kept = match context.frame.take() {
             None => frame,
@@ -166,7 +168,9 @@ impl<'p, T> NetBufferList<'p, T> {
     /// What the drivers that had the list said of it.
     pub fn status(&self) -> Status {
         // SAFETY: a list by the type's invariant.
-        Status::from_raw(unsafe { sys::NET_BUFFER_LIST_STATUS(self.raw.as_ptr()).read() })
+        let place = unsafe { sys::NET_BUFFER_LIST_STATUS(self.raw.as_ptr()) };
+        // SAFETY: the list's own field.
+        Status::from_raw(unsafe { place.read() })
     }
 
     /// The ticket that the list was made with.
@@ -188,18 +192,28 @@ impl<'p, T> NetBufferList<'p, T> {
         let id = unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(list) };
         // SAFETY: the list's own field.
         let kept = unsafe { id.read() };
-        // SAFETY: a list by the type's invariant, and ours; the array is of plain pointers.
-        unsafe { (*list).NetBufferListInfo = mem::zeroed() };
+        // SAFETY: a list by the type's invariant, and ours.
+        let information = unsafe { &raw mut (*list).NetBufferListInfo };
+        // SAFETY: the list's own field, an array of pointers, which may all be null.
+        unsafe { information.write_bytes(0, 1) };
         // SAFETY: the list's own field.
         unsafe { id.write(kept) };
+        // SAFETY: a list by the type's invariant.
+        let status = unsafe { sys::NET_BUFFER_LIST_STATUS(list) };
         // SAFETY: the list's own field.
-        unsafe { sys::NET_BUFFER_LIST_STATUS(list).write(Status::SUCCESS.as_raw()) };
+        unsafe { status.write(Status::SUCCESS.as_raw()) };
     }
 
     /// Marks the list so that [`Running::cancel_sends`](super::Running::cancel_sends) finds it.
     pub fn set_cancel_id(&mut self, id: super::CancelId) {
-        // SAFETY: a list by the type's invariant, and ours.
-        unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(self.raw.as_ptr()).write(id.as_raw()) };
+        self.write_cancel_id(id.as_raw());
+    }
+
+    fn write_cancel_id(&mut self, id: sys::PVOID) {
+        // SAFETY: a list by the type's invariant.
+        let place = unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(self.raw.as_ptr()) };
+        // SAFETY: the list's own field.
+        unsafe { place.write(id) };
     }
 
     /// The pools that the list is from.

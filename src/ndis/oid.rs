@@ -117,8 +117,10 @@ impl Clone {
         // FilterCancelOidRequest names the original's id, so the clone goes by the same.
         // SAFETY: a fresh clone.
         unsafe { (*raw.as_ptr()).RequestId = request_id };
-        // SAFETY: a fresh clone; the area is the source's, which is this driver.
-        unsafe { source_reserved(raw).write_unaligned(original.as_ptr()) };
+        // SAFETY: a fresh clone.
+        let place = unsafe { source_reserved(raw) };
+        // SAFETY: the area is the source's, which is this driver.
+        unsafe { place.write_unaligned(original.as_ptr()) };
         // INVARIANT: fresh, and names its original.
         Ok(Self { handle, raw })
     }
@@ -135,7 +137,9 @@ impl Clone {
     /// Copies the results to the original, frees the clone, and gives the original.
     fn finish(self) -> *mut NDIS_OID_REQUEST {
         // SAFETY: a clone by the type's invariant.
-        let original = unsafe { source_reserved(self.raw).read_unaligned() };
+        let place = unsafe { source_reserved(self.raw) };
+        // SAFETY: a clone by the type's invariant: it names its original there.
+        let original = unsafe { place.read_unaligned() };
         // SAFETY: the original is not yet answered, so it is alive; both are of the same kind.
         unsafe { copy_results(self.raw.as_ptr(), original) };
         original

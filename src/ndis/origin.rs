@@ -235,6 +235,7 @@ impl CancelId {
     /// `<= DISPATCH_LEVEL`.
     ///
     /// Follows NdisGeneratePartialCancelId, which keeps drivers' ids apart by their highest byte.
+    #[must_use]
     pub fn new(partial: PartialCancelId, number: usize) -> Self {
         let shift = usize::BITS.wrapping_sub(8);
         let own = number & (usize::MAX >> 8);

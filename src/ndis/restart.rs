@@ -4,7 +4,7 @@ use super::sys::{
     self, NDIS_FILTER_RESTART_PARAMETERS, NDIS_OBJECT_HEADER, NDIS_RESTART_ATTRIBUTES,
     NDIS_RESTART_GENERAL_ATTRIBUTES, OID_GEN_MINIPORT_RESTART_ATTRIBUTES,
 };
-use core::{marker::PhantomData, ptr::NonNull};
+use core::{marker::PhantomData, mem::offset_of, ptr::NonNull};
 
 /// What the drivers below say of themselves when a module restarts.
 ///
@@ -104,13 +104,15 @@ unsafe fn read_general(entry: NonNull<NDIS_RESTART_ATTRIBUTES>) -> Option<Genera
     {
         return None;
     }
-    // CAST: all members read below lie within revision 1.
-    let general = data.cast::<NDIS_RESTART_GENERAL_ATTRIBUTES>();
-    // SAFETY: the data are at least a revision 1 long.
-    let mtu = unsafe { (&raw const (*general).MtuSize).read_unaligned() };
-    // SAFETY: the data are at least a revision 1 long.
-    let data_backfill = unsafe { (&raw const (*general).DataBackFillSize).read_unaligned() };
-    // SAFETY: the data are at least a revision 1 long.
-    let context_backfill = unsafe { (&raw const (*general).ContextBackFillSize).read_unaligned() };
-    Some(GeneralAttributes { mtu, data_backfill, context_backfill })
+    let member = |offset: usize| {
+        // SAFETY: every member below lies within revision 1, and the data are at least as long.
+        let place = unsafe { data.cast::<u8>().add(offset) };
+        // SAFETY: as above; a member is a ULONG.
+        unsafe { place.cast::<u32>().read_unaligned() }
+    };
+    Some(GeneralAttributes {
+        mtu: member(offset_of!(NDIS_RESTART_GENERAL_ATTRIBUTES, MtuSize)),
+        data_backfill: member(offset_of!(NDIS_RESTART_GENERAL_ATTRIBUTES, DataBackFillSize)),
+        context_backfill: member(offset_of!(NDIS_RESTART_GENERAL_ATTRIBUTES, ContextBackFillSize)),
+    })
 }

@@ -9,6 +9,8 @@ use core::mem::{offset_of, size_of};
 #[allow(
     clippy::all,
     clippy::pedantic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     clippy::missing_safety_doc,
     clippy::multiple_unsafe_ops_per_block,
     clippy::undocumented_unsafe_blocks,
@@ -184,6 +186,7 @@ pub(super) const unsafe fn IoGetCurrentIrpStackLocation(irp: PIRP) -> *mut IO_ST
     let tail = unsafe { &raw const (*irp).Tail.Overlay };
     // SAFETY: within the IRP.
     let overlay = unsafe { &raw const (*tail).__bindgen_anon_2.__bindgen_anon_1 };
+    // CAST: the pointer is the first and only member of the union.
     // SAFETY: the I/O manager set the current stack location before it called the driver.
-    unsafe { (*overlay).CurrentStackLocation }
+    unsafe { overlay.cast::<*mut IO_STACK_LOCATION>().read() }
 }

@@ -17,12 +17,16 @@ unsafe impl Send for CountedString {}
 unsafe impl Sync for CountedString {}
 
 impl CountedString {
-    /// Wraps UTF-16 units, at most 32,767; longer ones are refused at compile time.
+    /// Wraps UTF-16 units.
+    ///
+    /// # Panics
+    ///
+    /// At compile time, which is when this is meant to be called: more than 32,767 units.
     #[must_use]
     pub const fn new(units: &'static [u16]) -> Self {
         assert!(units.len() < 32_768, "a counted string has at most 32,767 units");
         #[expect(clippy::cast_possible_truncation, reason = "asserted above")]
-        let length = (units.len() * 2) as u16;
+        let length = size_of_val(units) as u16;
         // INVARIANT: the units are static. The kernel only reads them.
         Self {
             raw: UNICODE_STRING {
@@ -56,20 +60,19 @@ macro_rules! utf16 {
     }};
 }
 
-/// Widens ASCII to UTF-16 at compile time.
+/// Widens ASCII to UTF-16.
+///
+/// # Panics
+///
+/// At compile time, which is when this is meant to be called: text that is not ASCII.
 #[must_use]
 pub const fn widen<const N: usize>(ascii: &[u8]) -> [u16; N] {
     let mut units = [0; N];
-    let mut left = ascii;
-    let mut index = 0;
-    while let [first, rest @ ..] = left {
+    let (mut places, mut left) = (units.as_mut_slice(), ascii);
+    while let ([place, others @ ..], [first, rest @ ..]) = (places, left) {
         assert!(first.is_ascii(), "names of devices are ASCII");
-        #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
-        {
-            units[index] = *first as u16;
-        }
-        left = rest;
-        index += 1;
+        *place = *first as u16;
+        (places, left) = (others, rest);
     }
     units
 }

@@ -67,6 +67,7 @@ impl SendRequest<'_> {
 
     /// Lists in the request.
     #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "NDIS hands over no empty chains")]
     pub fn len(&self) -> u32 {
         self.lists.len()
     }
@@ -137,6 +138,7 @@ impl<'m> ReceiveIndication<'m> {
 
     /// Lists in the indication.
     #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "NDIS hands over no empty chains")]
     pub fn len(&self) -> u32 {
         self.lists.len()
     }
@@ -207,6 +209,7 @@ impl BorrowedIndication<'_> {
 
     /// Lists in the indication.
     #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "NDIS hands over no empty chains")]
     pub fn len(&self) -> u32 {
         self.lists.len()
     }

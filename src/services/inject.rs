@@ -299,6 +299,12 @@ const AGAIN: u8 = 2;
 /// have work of their own, and some are at DISPATCH_LEVEL.
 const ROUNDS: usize = 4;
 
+impl Default for Queue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Queue {
     /// Nothing waits.
     #[must_use]
@@ -413,14 +419,12 @@ impl Waiting {
         let (pools, plan) = (running.pools()?, module.plan()?);
         let mut batch = Batch::new(pools);
         let injection = self.injection.clone();
-        let before = self.position;
         let starved = injection.answer.while_unanswered(|request| {
             let frames = request.input().get(size_of::<InjectRequest>()..).unwrap_or_default();
             self.fill(frames, pools, plan, &module.counters, &mut batch)
         });
         let Some(starved) = starved.filter(|_| !injection.answer.is_cancelled()) else {
-            drop(batch);
-            self.position = before;
+            module.counters.add(Reason::RefusedCancelled, batch.frames().into());
             self.give_up(&module.counters);
             return None;
         };

@@ -59,7 +59,7 @@ impl Status {
     /// Whether it tells of success: `NT_SUCCESS`, ntdef.h.
     #[must_use]
     pub const fn is_success(self) -> bool {
-        self.0 >= 0
+        wdk::nt_success(self.0)
     }
 
     /// The status of something that is over: `PENDING` would not be one.

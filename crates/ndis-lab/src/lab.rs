@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::abi::handlers::DriverEntry;
 use crate::counters::Counters;
@@ -9,6 +10,7 @@ use crate::driver::Driver;
 use crate::image::{Image, LoadError};
 use crate::machine::{Machine, Options};
 use crate::ndis::filter::FilterDriver;
+use crate::ndis::module::PATIENCE;
 use crate::parameter::Parameter;
 use crate::schedule::Schedule;
 use crate::sync::{lock, write};
@@ -55,6 +57,14 @@ impl LabBuilder {
         self
     }
 
+    /// How long NDIS waits for a filter to pause, and to finish with a list that it was given;
+    /// ten seconds unless chosen.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.options.patience = patience;
+        self
+    }
+
     /// Gives drivers a value of their configuration: what NdisReadConfiguration finds, and the
     /// registry under the driver's own key and its `Parameters`.
     #[must_use]
@@ -94,6 +104,7 @@ impl Default for LabBuilder {
                 print: false,
                 guarded_memory: false,
                 parameters: Vec::new(),
+                patience: PATIENCE,
                 schedule: None,
             },
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::time::Instant;
 
 use crate::abi::Handle;
 use crate::abi::nbl::{Mdl, NetBuffer, NetBufferList};
@@ -153,6 +154,10 @@ pub(crate) struct NblRecord {
     /// Whether the callback that brought it to the driver still runs.
     pub(crate) in_call: bool,
     pub(crate) source: Handle,
+    /// Its `Flags` when it came into the driver's hands.
+    pub(crate) flags: u32,
+    /// When it came into the driver's hands last.
+    pub(crate) since: Instant,
     pub(crate) shape: Vec<Shape>,
     /// The buffer that came with it.
     pub(crate) paired: Guest<NetBuffer>,

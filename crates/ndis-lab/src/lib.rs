@@ -57,6 +57,8 @@
 //! | A request that is not queued may be completed after cleanup; close follows it | documented for queued ones only |
 //! | A callback that NDIS makes from within a driver's call runs at the caller's IRQL | assumed |
 
+#![doc = include_str!("../TESTING.md")]
+#![doc = include_str!("../RULES.md")]
 #![allow(clippy::doc_markdown, reason = "the kernel's names are words of this crate")]
 #![allow(clippy::must_use_candidate, reason = "what a driver does with a result is its affair")]
 
@@ -122,7 +124,7 @@ pub use module_state::ModuleState;
 pub use oid_request::{OidAnswer, OidKind, OidQuery, OidResult};
 pub use parameter::Parameter;
 pub use restart_attributes::{GeneralAttributes, RestartAttributes};
-pub use rule::Rule;
+pub use rule::{NAMED, Named, Rule};
 pub use schedule::{
     Actor, Exploration, Explored, Failure, NoSchedule, Object, Schedule, Scope, Step, Strategy,
 };

@@ -1,7 +1,7 @@
 //! What a lab is made of inside: one machine with its processors, memory and drivers.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) guarded_memory: bool,
     /// What drivers find in their configuration.
     pub(crate) parameters: Vec<(String, Parameter)>,
+    /// How long NDIS waits for a filter before it calls it stuck.
+    pub(crate) patience: Duration,
     /// Decides the order of everything in a run.
     pub(crate) schedule: Option<Schedule>,
 }
@@ -58,7 +60,11 @@ pub(crate) struct Machine {
     pub(crate) drivers: RwLock<HashMap<u32, Arc<FilterDriver>>>,
     pub(crate) modules: RwLock<HashMap<Handle, Arc<Module>>>,
     pub(crate) io: Mutex<IoState>,
+    /// System threads, under a schedule: each runs by itself and is not waited for.
+    pub(crate) threads: WorkQueue,
     pub(crate) objects: Mutex<Objects>,
+    /// Whether a driver asked for the first byte of cancel identifiers.
+    pub(crate) gave_cancel_id: AtomicBool,
     /// Open configurations, with what was read from them.
     pub(crate) configurations: Mutex<HashMap<Handle, Vec<Block>>>,
     /// What runs later at PASSIVE_LEVEL.
@@ -94,7 +100,9 @@ impl Machine {
             drivers: RwLock::default(),
             modules: RwLock::default(),
             io: Mutex::default(),
+            threads: WorkQueue::default(),
             objects: Mutex::default(),
+            gave_cancel_id: AtomicBool::new(false),
             configurations: Mutex::default(),
             work: WorkQueue::default(),
             procedures: WorkQueue::of_procedures(),

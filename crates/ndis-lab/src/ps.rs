@@ -22,6 +22,7 @@ use crate::ndis::pool::owner_of;
 use crate::ob::{self, Object, ObjectType};
 use crate::processor::Frame;
 use crate::rule::Rule;
+use crate::schedule::session;
 use crate::status::NtStatus;
 use crate::sync::lock;
 
@@ -83,7 +84,12 @@ pub extern "win64" fn PsCreateSystemThread(
     frame.flagged = false;
     let machine = Arc::clone(&call.machine);
     let start = Start { machine, frame, object, routine, context, key };
-    thread::spawn(move || start.run());
+    if session::is_active() {
+        let threads = call.machine.threads.clone();
+        threads.push(key, move || start.run());
+    } else {
+        thread::spawn(move || start.run());
+    }
     NtStatus::SUCCESS
 }
 

@@ -1,16 +1,20 @@
 //! The rules that the lab checks.
 
+mod named;
+
 use std::fmt;
 
+pub use named::{NAMED, Named};
+
 macro_rules! rules {
-    ($($(#[$meta:meta])* $name:ident = $number:literal, $source:literal;)*) => {
+    ($($(#[doc = $what:literal])* $name:ident = $number:literal, $source:literal;)*) => {
         /// A rule that a filter driver must keep.
         ///
         /// `C` rules are those of NDIS, `K` of the kernel proper, `I` of the I/O manager.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Rule {
-            $($(#[$meta])* $name,)*
+            $($(#[doc = $what])* $name,)*
         }
 
         impl Rule {
@@ -27,6 +31,12 @@ macro_rules! rules {
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// What is checked, in a sentence.
+            #[must_use]
+            pub const fn what(self) -> &'static str {
+                match self { $(Self::$name => concat!($($what),*),)* }
             }
 
             /// Where the documentation states it: a page of the driver documentation.
@@ -93,6 +103,8 @@ rules! {
     NetPnpInOid = "C26", "ndis/nf-ndis-ndisfnetpnpevent";
     /// A status is not indicated before attributes are set or after the module is detached.
     StatusState = "C27", "ndis/nf-ndis-ndisfindicatestatus";
+    /// Cancel identifiers begin with the byte that NDIS gave; what is cancelled says so.
+    CancelId = "C28", "ndis/nf-ndis-ndisgeneratepartialcancelid";
     /// A flag says DISPATCH_LEVEL when it is so; who has the flag does not ask for the IRQL.
     DispatchFlag = "C29", "network/dispatch-irql-tracking";
     /// Restart attributes are changed as allowed.
@@ -103,10 +115,20 @@ rules! {
     RetreatAdvance = "C32", "nblapi/nf-nblapi-ndisadvancenetbufferdatastart";
     /// Clones, fragments and reassembled lists are freed as they were made, before their parent.
     Derived = "C33", "nblapi/nf-nblapi-ndisfreeclonenetbufferlist";
+    /// Data that a list says are read-only are not written to.
+    ReadOnlyData = "C34", "nbl/ns-nbl-net_buffer_list";
+    /// Of a list's flags, a driver changes only those that are its own.
+    NblFlags = "C35", "nbl/ns-nbl-net_buffer_list";
     /// A device is registered with legal attributes, left whole, and deregistered.
     Device = "C36", "ndis/nf-ndis-ndisregisterdeviceex";
     /// Structures carry the right header; handles and pointers are ones that were given.
     Header = "C38", "network/version-information-requirements-for-ndis-drivers";
+    /// A pause completes within ten seconds.
+    NdisFilterTimedPauseComplete = "0x92010", "devtest/ndisfiltertimedpausecomplete-";
+    /// A list from above is passed on or completed in time.
+    NdisFilterTimedDataSend = "0x92011", "devtest/ndisfiltertimeddatasend";
+    /// A list from below is passed on or returned in time.
+    NdisFilterTimedDataReceive = "0x92012", "devtest/ndisfiltertimeddatareceive";
     /// Pool memory is freed once, whole, with its tag.
     PoolMemory = "K01", "wdm/nf-wdm-exfreepoolwithtag";
     /// A spin lock is acquired and released in turn, not twice, and not held at the end.

@@ -122,3 +122,11 @@ pub const COMPLETE_FLAGS: u32 = 0x7;
 pub const RECEIVE_FLAGS: u32 = 0xFF03;
 /// The `NblFlags` that whoever holds a list may use: NDIS_NBL_FLAGS_*.
 pub const NBL_FLAGS_IS_IPV4: u32 = 0x200;
+/// NDIS_NBL_FLAGS_SEND_READ_ONLY.
+pub const NBL_SEND_READ_ONLY: u32 = 0x1;
+/// NDIS_NBL_FLAGS_RECV_READ_ONLY.
+pub const NBL_RECV_READ_ONLY: u32 = 0x2;
+/// NBL_FLAGS_SCRATCH: the bits of `Flags` that whoever owns a list may use.
+pub const FLAGS_SCRATCH: u32 = 0xF_0000;
+/// NBL_FLAGS_NDIS_RESERVED: the bits of `Flags` that are NDIS' alone.
+pub const FLAGS_NDIS: u32 = 0xFFC;

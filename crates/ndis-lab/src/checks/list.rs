@@ -1,7 +1,7 @@
-//! C10, C14, C15, C16, C17, C19, C20, C29: lists on their way.
+//! C10, C14, C15, C16, C17, C19, C20, C29, C35: lists on their way.
 
 use crate::abi::Handle;
-use crate::abi::nbl::{FLAG_DISPATCH_LEVEL, NetBuffer, NetBufferList};
+use crate::abi::nbl::{FLAG_DISPATCH_LEVEL, FLAGS_NDIS, FLAGS_SCRATCH, NetBuffer, NetBufferList};
 use crate::call::Call;
 use crate::guest::Guest;
 use crate::irql::{self, Irql};
@@ -40,6 +40,54 @@ pub(crate) fn check_dispatch_flag(call: &Call, flags: u32) {
     }
 }
 
+/// C35: of a foreign list's `Flags`, only the scratch bits are the owner's.
+fn check_flags(record: &NblRecord, list: Guest<NetBufferList>) -> Option<(Rule, String)> {
+    let flags = list.get(NetBufferList::FLAGS);
+    let changed = (flags ^ record.flags) & !FLAGS_SCRATCH;
+    (changed != 0).then(|| {
+        let message = format!("bits {changed:#x} of a foreign list's Flags were changed");
+        (Rule::NblFlags, message)
+    })
+}
+
+/// C35: of an own list's `Flags`, NDIS' bits stay as they were allocated, and `NblFlags` do not
+/// contradict themselves.
+fn check_own_flags(list: Guest<NetBufferList>, direction: Direction) -> Option<(Rule, String)> {
+    const MINIPORT: u32 = 0xF000;
+    const PROTOCOL: u32 = 0xFFF0_0003;
+    const IP: u32 = 0x600;
+    const TRANSPORT: u32 = 0x1800;
+    let flags = list.get(NetBufferList::FLAGS);
+    let others = match direction {
+        Direction::Send => MINIPORT,
+        Direction::Receive => PROTOCOL,
+    };
+    let wrong = flags & (FLAGS_NDIS | others);
+    if wrong != 0 {
+        let message = format!("bits {wrong:#x} of an originated list's Flags are not the driver's");
+        return Some((Rule::NblFlags, message));
+    }
+    let kind = list.get(NetBufferList::NBL_FLAGS);
+    let both = kind & IP == IP || kind & TRANSPORT == TRANSPORT;
+    let alone = kind & TRANSPORT != 0 && kind & IP == 0;
+    (both || alone).then(|| {
+        let message = format!("NblFlags {kind:#x} of an originated list contradict themselves");
+        (Rule::NblFlags, message)
+    })
+}
+
+/// A list of another driver is finished in time.
+fn check_time(call: &Call, record: &NblRecord) -> Option<(Rule, String)> {
+    let held = record.since.elapsed();
+    (held > call.machine.options.patience).then(|| {
+        let rule = match record.journey.map(|journey| journey.direction) {
+            Some(Direction::Receive) => Rule::NdisFilterTimedDataReceive,
+            _ => Rule::NdisFilterTimedDataSend,
+        };
+        (rule, format!("a list of another driver was held for {held:?}"))
+    })
+}
+
 /// What a driver hands to NDIS.
 pub(crate) struct HandOver<'m> {
     pub(crate) module: &'m Module,
@@ -71,7 +119,13 @@ impl HandOver<'_> {
         }
         let own = record.owner.driver != 0;
         let source = list.get(NetBufferList::SOURCE_HANDLE);
-        let breach = if own { self.check_own(source) } else { self.check_foreign(record, source) };
+        let breach = if own {
+            self.check_own(source).or_else(|| check_own_flags(list, self.direction))
+        } else {
+            self.check_foreign(record, source)
+                .or_else(|| check_flags(record, list))
+                .or_else(|| check_time(call, record))
+        };
         let line = object(list, Some(record));
         record.holder = Holder::Ndis;
         if own {
@@ -139,8 +193,12 @@ pub(crate) fn take_home(
         match journey {
             Some(journey) if journey.direction == direction => {
                 let altered = shape(list) != record.shape;
+                let breach = check_flags(record, list).or_else(|| check_time(call, record));
                 record.holder = Holder::Lab;
                 drop(ledger);
+                if let Some((rule, message)) = breach {
+                    call.violate(rule, message, std::slice::from_ref(&line));
+                }
                 if altered {
                     let message = "the buffers of a foreign list are not as they were";
                     call.violate(Rule::ChainAltered, message, &[line]);

@@ -3,6 +3,7 @@
 //! What an export alone can see it checks itself.
 
 pub(crate) mod backfill;
+pub(crate) mod cancel_id;
 pub(crate) mod header;
 pub(crate) mod leak;
 pub(crate) mod list;

@@ -289,11 +289,7 @@ pub(crate) fn take_back(
             lower.returns.push(Completion { list: home.number, status });
         }
         drop(lower);
-        if !home.is_intact() {
-            let message = "a received frame came back altered".to_owned();
-            let object = format!("NET_BUFFER_LIST {list:?}");
-            machine.violate(Rule::ChainAltered, 0, message, vec![object]);
-        }
+        home.check_intact(machine, "a received frame");
         machine.bury(home);
         // The record stays: whoever uses the list again is told what it was.
         protocol::hold(machine, list, Holder::Lab);

@@ -2,11 +2,14 @@
 
 use crate::abi::Handle;
 use crate::abi::nbl::{
-    MDL_SOURCE_IS_NONPAGED_POOL, Mdl, NetBuffer, NetBufferList, NetBufferListContext,
+    MDL_SOURCE_IS_NONPAGED_POOL, Mdl, NBL_RECV_READ_ONLY, NBL_SEND_READ_ONLY, NetBuffer,
+    NetBufferList, NetBufferListContext,
 };
 use crate::frame::{NbSpec, NblSpec};
 use crate::guest::{Block, Guest};
+use crate::machine::Machine;
 use crate::ndis::chain;
+use crate::rule::Rule;
 
 /// A list of the lab, with all of its memory.
 #[derive(Debug)]
@@ -14,6 +17,7 @@ pub(crate) struct LabList {
     pub(crate) list: Guest<NetBufferList>,
     pub(crate) number: u64,
     frames: Vec<Vec<u8>>,
+    nbl_flags: u32,
     _blocks: Vec<Block>,
 }
 
@@ -49,12 +53,24 @@ impl LabList {
             previous = buffer;
         }
         let frames = spec.buffers.iter().map(|buffer| buffer.bytes.clone()).collect();
-        Self { list, number, frames, _blocks: blocks }
+        Self { list, number, frames, nbl_flags: spec.nbl_flags, _blocks: blocks }
     }
 
-    /// Whether the frames are as they were made.
-    pub(crate) fn is_intact(&self) -> bool {
-        chain::buffers(self.list).into_iter().map(chain::bytes).eq(self.frames.iter().cloned())
+    /// C17, C34: the frames are as they were made; if the list said that they are not to be
+    /// written to, that is the rule.
+    pub(crate) fn check_intact(&self, machine: &Machine, what: &str) {
+        let frames = chain::buffers(self.list).into_iter().map(chain::bytes);
+        if frames.eq(self.frames.iter().cloned()) {
+            return;
+        }
+        let read_only = self.nbl_flags & (NBL_SEND_READ_ONLY | NBL_RECV_READ_ONLY) != 0;
+        let (rule, how) = if read_only {
+            (Rule::ReadOnlyData, "written to, although it is read-only")
+        } else {
+            (Rule::ChainAltered, "altered")
+        };
+        let object = format!("NET_BUFFER_LIST {:?}", self.list);
+        machine.violate(rule, 0, format!("{what} came back {how}"), vec![object]);
     }
 }
 

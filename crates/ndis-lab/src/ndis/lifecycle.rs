@@ -167,7 +167,7 @@ fn call_restart(machine: &Arc<Machine>, module: &Arc<Module>, list: &AttributeLi
         }
         return status;
     }
-    if module.wait(|inner| inner.restart_completed.is_some()) {
+    if module.wait(machine, |inner| inner.restart_completed.is_some()) {
         return lock(&module.inner).restart_completed.unwrap_or(NtStatus::FAILURE);
     }
     let message = "a pending FilterRestart was not completed".to_owned();
@@ -227,13 +227,14 @@ pub(crate) fn finish_pause(machine: &Arc<Machine>, module: &Arc<Module>) {
     if module.state() != ModuleState::Pausing {
         return;
     }
-    if !module.wait(|inner| inner.pause_completed) {
+    if !module.wait(machine, |inner| inner.pause_completed) {
         let mut objects = Vec::new();
         for item in lock(&machine.ledger).lists_of(module.handle, |_, _| true) {
             objects.push(machine.describe(item));
         }
-        let message = "a pending FilterPause was not completed within ten seconds".to_owned();
-        machine.violate(Rule::PauseCompletion, 0, message, objects);
+        let limit = machine.options.patience;
+        let message = format!("a pending FilterPause was not completed within {limit:?}");
+        machine.violate(Rule::NdisFilterTimedPauseComplete, 0, message, objects);
     }
     paused(module);
 }

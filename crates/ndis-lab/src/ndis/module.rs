@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::abi::Handle;
 use crate::adapter_config::AdapterConfig;
 use crate::irql::Irql;
+use crate::machine::Machine;
 use crate::module_state::ModuleState;
 use crate::ndis::adapter::LowerEdge;
 use crate::ndis::filter::{DataHandlers, FilterDriver};
@@ -180,7 +181,7 @@ impl Module {
     }
 
     /// Waits for a condition, as long as NDIS would; says whether it came about.
-    pub(crate) fn wait(&self, condition: impl Fn(&Inner) -> bool) -> bool {
-        self.changed.wait(&self.inner, PATIENCE, condition)
+    pub(crate) fn wait(&self, machine: &Machine, condition: impl Fn(&Inner) -> bool) -> bool {
+        self.changed.wait(&self.inner, machine.options.patience, condition)
     }
 }

@@ -1,6 +1,8 @@
 //! Allocating and freeing lists and buffers.
 #![expect(non_snake_case, reason = "exports bear their kernel names")]
 
+use std::time::Instant;
+
 use crate::abi::Handle;
 use crate::abi::nbl::{Mdl, NetBuffer, NetBufferList, NetBufferListContext};
 use crate::call::Call;
@@ -178,6 +180,8 @@ pub(crate) fn allocate_list(
         journey: None,
         in_call: false,
         source: Handle::NULL,
+        flags: 0,
+        since: Instant::now(),
         shape: Vec::new(),
         paired: buffer,
         contexts: Vec::new(),

@@ -1,11 +1,14 @@
 //! The upper edge: a protocol that sends, and takes what is indicated.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::abi::Handle;
 use crate::abi::nbl::{
     FLAG_DISPATCH_LEVEL, NetBuffer, NetBufferList, RECEIVE_RESOURCES, information,
 };
+use crate::checks::cancel_id;
 use crate::edge::{Order, Policy};
 use crate::frame::{Completion, Frame, NblSpec};
 use crate::guest::Guest;
@@ -36,6 +39,8 @@ pub(crate) struct UpperEdge {
     /// Events that it was told of, and what it answers to them.
     pub(crate) events: Vec<(u32, Vec<u8>)>,
     pub(crate) event_answer: NtStatus,
+    /// Cancel identifiers of its sends.
+    pub(crate) cancel_ids: BTreeSet<u64>,
 }
 
 impl Default for UpperEdge {
@@ -51,6 +56,7 @@ impl Default for UpperEdge {
             statuses: Vec::new(),
             events: Vec::new(),
             event_answer: NtStatus::SUCCESS,
+            cancel_ids: BTreeSet::new(),
         }
     }
 }
@@ -143,11 +149,7 @@ pub(crate) fn take_back(machine: &Machine, module: &Module, lists: &[Guest<NetBu
             upper.completions.push(Completion { list: home.number, status });
         }
         drop(upper);
-        if !home.is_intact() {
-            let message = "a sent frame came back altered".to_owned();
-            let object = format!("NET_BUFFER_LIST {list:?}");
-            machine.violate(Rule::ChainAltered, 0, message, vec![object]);
-        }
+        home.check_intact(machine, "a sent frame");
         machine.bury(home);
         // The record stays: whoever uses the list again is told what it was.
         hold(machine, list, Holder::Lab);
@@ -165,7 +167,9 @@ pub(crate) fn cancel_sends(machine: &Arc<Machine>, module: &Arc<Module>, cancel_
             let context = module.context();
             let frame = module.frame("FilterCancelSendNetBufferLists");
             let (level, _) = module.data_level();
+            let queued = cancel_id::queued(machine, module, cancel_id);
             machine.call_driver(frame, level, cancel_id, || handler(context, id));
+            cancel_id::check_aborted(machine, module, &queued);
         }
         None => cancel_held(machine, module, cancel_id),
     }
@@ -266,6 +270,7 @@ pub(crate) fn hold(machine: &Machine, list: Guest<NetBufferList>, holder: Holder
 pub(crate) fn hold_in_call(machine: &Machine, list: Guest<NetBufferList>) {
     if let Some(record) = lock(&machine.ledger).nbls.get_mut(&list.address()) {
         record.holder = Holder::Driver;
+        record.since = Instant::now();
         record.in_call = true;
     }
 }

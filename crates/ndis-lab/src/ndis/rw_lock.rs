@@ -142,16 +142,18 @@ pub extern "win64" fn NdisAcquireRWLockWrite(
 pub extern "win64" fn NdisReleaseRWLock(rw_lock: Guest<u64>, state: Guest<LockState>) {
     let call = Call::enter("NdisReleaseRWLock", Irql::DISPATCH, rw_lock.address());
     let how = state.get(LockState::LOCK_STATE);
+    if how == 0 && is_lock(&call, rw_lock) {
+        // What was refused is not held; the breach was told there.
+        irql::replace(state.get(LockState::OLD_IRQL));
+        return;
+    }
     let address = rw_lock.address();
     let found = processor::with_locks(|locks| {
         let index = locks.iter().rposition(|held| held.address == address);
         index.map(|index| locks.remove(index)).is_some()
     });
     if !found {
-        // An acquisition that was refused left a zero.
-        if how != 0 {
-            call.violate(Rule::RwLock, "a lock is released by who does not hold it", &[]);
-        }
+        call.violate(Rule::RwLock, "a lock is released by who does not hold it", &[]);
         return;
     }
     let amount = if how == WRITING { WRITER } else { READER };

@@ -2,11 +2,13 @@
 #![expect(non_snake_case, reason = "exports bear their kernel names")]
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use crate::abi::Handle;
 use crate::abi::nbl::NetBufferList;
 use crate::call::Call;
-use crate::checks::{backfill, list as list_checks, list::HandOver, state};
+use crate::checks::{backfill, cancel_id, list as list_checks, list::HandOver, state};
 use crate::counters::count;
 use crate::exports::exports;
 use crate::guest::Guest;
@@ -44,12 +46,17 @@ pub(crate) fn give_to_driver(
         journey: Some(journey),
         in_call: true,
         source: list.get(NetBufferList::SOURCE_HANDLE),
+        flags: list.get(NetBufferList::FLAGS),
+        since: Instant::now(),
         shape: list_checks::shape(list),
         paired: Guest::NULL,
         contexts: Vec::new(),
         site: 0,
     };
     lock(&machine.ledger).nbls.insert(list.address(), record);
+    if direction == Direction::Send {
+        cancel_id::note(module, list);
+    }
 }
 
 /// Sends lists down: the driver's own, or ones that came from above.
@@ -77,6 +84,7 @@ pub extern "win64" fn NdisFSendNetBufferLists(
             originates = true;
             count(&call.machine.tally.originated_sends);
             backfill::check(&call, &module, list);
+            cancel_id::check(&call, &module, list);
         } else {
             count(&call.machine.tally.forwarded_sends);
         }
@@ -146,11 +154,13 @@ pub extern "win64" fn NdisFSendNetBufferListsComplete(
 pub extern "win64" fn NdisFCancelSendNetBufferLists(filter: Handle, id: Guest<u8>) {
     let call = Call::enter("NdisFCancelSendNetBufferLists", Irql::DISPATCH, id.address());
     let Some(module) = state::module(&call, filter) else { return };
+    cancel_id::check_id(&call, &module, id.address());
     protocol::cancel_held(&call.machine, &module, id.address());
 }
 
 /// The high-order byte of the cancel identifiers that the driver may use.
 pub extern "win64" fn NdisGeneratePartialCancelId() -> u8 {
-    let _call = Call::enter("NdisGeneratePartialCancelId", Irql::DISPATCH, 0);
-    0x51
+    let call = Call::enter("NdisGeneratePartialCancelId", Irql::DISPATCH, 0);
+    call.machine.gave_cancel_id.store(true, Ordering::Release);
+    cancel_id::PARTIAL
 }

@@ -42,6 +42,7 @@ type Errand = Box<dyn FnOnce(Handle) + Send>;
 pub(crate) struct Fake {
     pub(crate) edit: Option<Box<dyn Fn(Guest<FilterDriverCharacteristics>) + Send + Sync>>,
     pub(crate) on_entry: Option<Box<dyn Fn(Handle) + Send + Sync>>,
+    pub(crate) on_driver: Option<Box<dyn Fn(Guest<DriverObject>) + Send + Sync>>,
     pub(crate) on_unload: Option<Box<dyn Fn(Handle) + Send + Sync>>,
     pub(crate) keeps_registration: bool,
     pub(crate) on_attach: Option<OnState>,
@@ -208,6 +209,9 @@ extern "win64" fn entry(driver: Guest<DriverObject>, _path: Guest<UnicodeString>
     STARTED.set(context);
     driver.set(DriverObject::DRIVER_UNLOAD, Some(unload));
     UNLOADING.with_borrow_mut(|map| map.insert(driver.address(), context));
+    if let Some(on_driver) = &fake.on_driver {
+        on_driver(driver);
+    }
     let c = keep(C::SIZE).cast::<C>();
     c.set(C::HEADER_TYPE, 0x8B);
     c.set(C::HEADER_REVISION, 2);

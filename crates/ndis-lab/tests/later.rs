@@ -46,12 +46,21 @@ fn timer(handle: Handle) -> Handle {
 #[test]
 fn a_work_item_runs_on_another_thread() {
     let world = Fake::default().run();
-    world.in_driver(|handle| {
+    let driver = world.fake.registration();
+    world.in_driver(move |_| {
         let event = event();
-        let item = NdisAllocateIoWorkItem(handle);
+        let item = NdisAllocateIoWorkItem(driver);
         NdisQueueIoWorkItem(item, Some(signal_from_work), event.cast());
         assert_eq!(NdisWaitEvent(event, 5000), 1);
     });
+    world.end();
+}
+
+#[test]
+fn a_work_item_belongs_to_no_filter_module() {
+    let world = Fake::default().run();
+    world.in_driver(|module| assert_eq!(NdisAllocateIoWorkItem(module), Handle(0)));
+    world.expect_broken(&[Rule::Header]);
     world.end();
 }
 

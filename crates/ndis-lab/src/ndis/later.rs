@@ -60,9 +60,14 @@ fn check_object(call: &Call, address: u64, kind: Kind) -> bool {
     known
 }
 
-/// Makes a work item.
+/// Makes a work item of a driver or a device; a filter module's handle is none of either.
 pub extern "win64" fn NdisAllocateIoWorkItem(handle: Handle) -> Handle {
     let call = Call::enter("NdisAllocateIoWorkItem", Irql::DISPATCH, handle.0);
+    if call.machine.module(handle).is_some() {
+        let told = format!("{:#x} is a filter module, not a driver or a device", handle.0);
+        call.violate(Rule::Header, told, &[]);
+        return Handle(0);
+    }
     Handle(make(&call, handle, Kind::WorkItem, 16).address())
 }
 

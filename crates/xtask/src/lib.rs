@@ -6,10 +6,11 @@
 //! - [`kit`]: cargo set up to build drivers off Windows
 //! - [`vendor`]: the dependencies as files, wdk-build edited to run off Windows
 //! - [`image`]: a linked image made independent of where it was linked
-//! - [`driver`], [`mod@test`], [`lint`], [`demo`], [`mutants`]: the commands
+//! - [`driver`], [`mod@test`], [`lint`], [`demo`], [`exercise`], [`mutants`]: the commands
 
 pub mod demo;
 pub mod driver;
+pub mod exercise;
 pub mod image;
 pub mod kit;
 pub mod lint;

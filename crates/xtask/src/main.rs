@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{demo, driver, lint, mutants, test, workspace::Workspace};
+use xtask::{demo, driver, exercise, lint, mutants, test, workspace::Workspace};
 
 /// Framecast's commands. Each sets up what it needs first.
 #[derive(Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Lint,
     /// Show the driver at work in the lab
     Demo(demo::Arguments),
+    /// Run the driver's whole life in the lab under seeds, with every allocation failing in turn
+    Exercise(exercise::Arguments),
     /// Plant mistakes in the driver, one at a time, and show which check catches each
     Mutants(mutants::Arguments),
     /// Run any cargo command on the driver, as `build` and `lint` do
@@ -65,6 +67,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test { arguments } => test::run(&workspace, &arguments),
         Command::Lint => lint::run(&workspace),
         Command::Demo(arguments) => demo::run(&workspace, &arguments),
+        Command::Exercise(arguments) => exercise::run(&workspace, &arguments),
         Command::Mutants(arguments) => mutants::run(&workspace, &arguments),
         Command::Driver { arguments } => driver::cargo(&workspace, &arguments),
     }

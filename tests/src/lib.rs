@@ -48,8 +48,14 @@ impl Stage {
         stage
     }
 
+    /// The driver loaded in a lab, but not started.
+    ///
+    /// # Panics
+    ///
+    /// If there is no driver: `cargo xtask build` makes it.
+    #[must_use]
     #[track_caller]
-    fn in_lab(lab: Lab) -> Self {
+    pub fn in_lab(lab: Lab) -> Self {
         let file = driver_file();
         let driver = match lab.load(&file) {
             Ok(driver) => driver,

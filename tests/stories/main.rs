@@ -13,5 +13,6 @@ mod lifecycle;
 mod oid;
 mod pass_through;
 mod plan;
+mod schedules;
 mod state;
 mod ui;

@@ -106,6 +106,7 @@ pub(crate) fn free(call: &Call, memory: Guest<u8>, tag: Option<u32>, from_ndis: 
         return;
     };
     drop(ledger);
+    call.machine.lock_order.forget(memory.address(), record.block.size() as u64);
     if record.from_ndis != from_ndis {
         let message = "memory of NDIS and of the pool are freed by functions of their own";
         call.violate(Rule::PoolMemory, message, &[]);

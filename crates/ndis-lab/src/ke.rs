@@ -17,6 +17,7 @@ use crate::call::Call;
 use crate::exports::exports;
 use crate::guest::Guest;
 use crate::irql::{self, Irql};
+use crate::lock_order;
 use crate::machine::Machine;
 use crate::processor::{self, Frame, HeldLock};
 use crate::rule::Rule;
@@ -82,12 +83,13 @@ pub extern "win64" fn KeLowerIrql(level: Irql) {
 
 /// Makes a lock that is free.
 pub extern "win64" fn KeInitializeSpinLock(spin_lock: Guest<u64>) {
-    let _call = Call::enter("KeInitializeSpinLock", Irql::HIGH, spin_lock.address());
+    let call = Call::enter("KeInitializeSpinLock", Irql::HIGH, spin_lock.address());
+    call.machine.lock_order.forget(spin_lock.address(), 8);
     spin_lock.write(0);
 }
 
-/// Waits for a lock and takes it.
-pub(crate) fn spin(machine: &Machine, site: u64, spin_lock: Guest<u64>) {
+/// Waits for a lock and takes it; says no if nobody will ever release it.
+pub(crate) fn spin(machine: &Machine, site: u64, spin_lock: Guest<u64>) -> bool {
     const PATIENCE: Duration = Duration::from_secs(5);
     let word = spin_lock.atomic();
     let mut turns = 0_u32;
@@ -98,7 +100,7 @@ pub(crate) fn spin(machine: &Machine, site: u64, spin_lock: Guest<u64>) {
             }
             let message = format!("spin lock {:#x} is never released", spin_lock.address());
             machine.violate(Rule::Deadlock, site, message, session::describe_waiting());
-            return;
+            return false;
         }
         hint::spin_loop();
         turns = turns.wrapping_add(1);
@@ -107,6 +109,7 @@ pub(crate) fn spin(machine: &Machine, site: u64, spin_lock: Guest<u64>) {
         }
     }
     session::lock_taken(spin_lock.address());
+    true
 }
 
 /// Makes a lock free.
@@ -122,8 +125,8 @@ pub(crate) fn acquire(call: &Call, spin_lock: Guest<u64>) {
     if held {
         let message = format!("spin lock {address:#x} is acquired again by the same processor");
         call.violate(Rule::SpinLock, message, &[]);
-    } else {
-        spin(&call.machine, call.site, spin_lock);
+    } else if spin(&call.machine, call.site, spin_lock) {
+        lock_order::check(call, spin_lock);
     }
     processor::with_locks(|locks| locks.push(HeldLock { address, site: call.site }));
 }

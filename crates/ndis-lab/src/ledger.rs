@@ -151,8 +151,8 @@ pub(crate) struct NblRecord {
     pub(crate) made: Made,
     pub(crate) parent: Guest<NetBufferList>,
     pub(crate) journey: Option<Journey>,
-    /// Whether the callback that brought it to the driver still runs.
-    pub(crate) in_call: bool,
+    /// How many callbacks that brought it to the driver still run.
+    pub(crate) in_call: u32,
     pub(crate) source: Handle,
     /// Its `Flags` when it came into the driver's hands.
     pub(crate) flags: u32,

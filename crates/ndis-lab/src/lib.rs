@@ -87,6 +87,7 @@ mod irql;
 mod ke;
 mod lab;
 mod ledger;
+mod lock_order;
 mod machine;
 mod mm;
 mod module_state;

@@ -14,6 +14,7 @@ use crate::io::IoState;
 use crate::irql::Irql;
 use crate::ke::mutex;
 use crate::ledger::{Ledger, Remaining};
+use crate::lock_order::LockOrder;
 use crate::ndis::filter::FilterDriver;
 use crate::ndis::lab_list::LabList;
 use crate::ndis::module::Module;
@@ -75,6 +76,7 @@ pub(crate) struct Machine {
     graveyard: Mutex<VecDeque<LabList>>,
     next_handle: AtomicU64,
     next_driver: AtomicU32,
+    pub(crate) lock_order: LockOrder,
     /// What a schedule's virtual time has come to.
     clock: AtomicU64,
 }
@@ -110,6 +112,7 @@ impl Machine {
             graveyard: Mutex::default(),
             next_handle: AtomicU64::new(1),
             next_driver: AtomicU32::new(1),
+            lock_order: LockOrder::default(),
             clock: AtomicU64::new(0),
             options,
         }

@@ -58,6 +58,33 @@ fn a_lock_is_not_acquired_twice() {
 }
 
 #[test]
+fn locks_are_acquired_in_one_order() {
+    let both = |outer, inner| {
+        let before = KeAcquireSpinLockRaiseToDpc(outer);
+        KeAcquireSpinLockAtDpcLevel(inner);
+        KeReleaseSpinLockFromDpcLevel(inner);
+        KeReleaseSpinLock(outer, before);
+    };
+    let world = Fake::default().run();
+    world.in_driver(move |_| {
+        let [first, second, third] = [(); 3].map(|()| keep(8).cast::<u64>());
+        both(first, second);
+        both(second, third);
+        both(first, third);
+        both(third, first);
+        both(third, first);
+    });
+    world.expect_broken(&[Rule::LockOrder]);
+    world.in_driver(move |_| {
+        let [first, second] = [(); 2].map(|()| keep(8).cast::<u64>());
+        both(first, second);
+        KeInitializeSpinLock(first);
+        both(second, first);
+    });
+    world.end();
+}
+
+#[test]
 fn a_lock_is_released_by_its_holder() {
     let world = Fake::default().run();
     world.in_driver_at(Irql::DISPATCH, |_| KeReleaseSpinLockFromDpcLevel(keep(8).cast()));

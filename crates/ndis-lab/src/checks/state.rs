@@ -54,7 +54,7 @@ pub(crate) fn check_nothing_outstanding(machine: &Machine, module: &Module, site
             record.holder == Holder::Ndis
         } else {
             // A lent list goes home by itself when the call that lent it returns.
-            record.holder == Holder::Driver && !record.in_call && !journey.resources
+            record.holder == Holder::Driver && record.in_call == 0 && !journey.resources
         }
     });
     if outstanding.is_empty() {

@@ -178,7 +178,7 @@ pub(crate) fn allocate_list(
         made,
         parent,
         journey: None,
-        in_call: false,
+        in_call: 0,
         source: Handle::NULL,
         flags: 0,
         since: Instant::now(),

@@ -271,7 +271,7 @@ pub(crate) fn hold_in_call(machine: &Machine, list: Guest<NetBufferList>) {
     if let Some(record) = lock(&machine.ledger).nbls.get_mut(&list.address()) {
         record.holder = Holder::Driver;
         record.since = Instant::now();
-        record.in_call = true;
+        record.in_call += 1;
     }
 }
 
@@ -281,7 +281,7 @@ pub(crate) fn end_call(machine: &Machine, lists: &[Guest<NetBufferList>]) {
     let mut ledger = lock(&machine.ledger);
     for list in lists {
         if let Some(record) = ledger.nbls.get_mut(&list.address()) {
-            record.in_call = false;
+            record.in_call = record.in_call.saturating_sub(1);
         }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn give_to_driver(
         made: Made::Plain,
         parent: Guest::NULL,
         journey: Some(journey),
-        in_call: true,
+        in_call: 1,
         source: list.get(NetBufferList::SOURCE_HANDLE),
         flags: list.get(NetBufferList::FLAGS),
         since: Instant::now(),

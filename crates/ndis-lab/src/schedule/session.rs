@@ -168,7 +168,7 @@ pub(crate) fn cancel(queue: usize, key: u64) -> Option<bool> {
 
 impl Core {
     /// How far from its beginning a stack reaches.
-    const STACK: u64 = 8 << 20;
+    const STACK: u64 = 3 << 19;
 
     pub(crate) fn note(&mut self, thread: usize, kind: char, what: &'static str, object: u64) {
         let on_stack = |stack: u64| stack != 0 && stack.wrapping_sub(object) < Self::STACK;

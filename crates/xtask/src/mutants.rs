@@ -74,13 +74,12 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
             }
         });
         for (mutant, driver) in take {
-            let driver = driver?;
-            match mutant {
-                None => report.control(stories.tell(&driver, |_| false)?)?,
-                Some(mutant) => {
-                    let findings = stories.tell(&driver, |it| it.satisfy(mutant.checks()))?;
-                    report.add(mutant, findings);
+            match (mutant, driver) {
+                (None, driver) => report.control(stories.tell(&driver?, None)?)?,
+                (Some(mutant), Ok(driver)) => {
+                    report.add(mutant, &stories.tell(&driver, Some(mutant))?);
                 }
+                (Some(mutant), Err(error)) => report.add_unbuilt(mutant, &error),
             }
         }
         Ok::<_, anyhow::Error>(())

@@ -121,8 +121,8 @@ impl Mutant {
             let path = PathBuf::from(&*modified);
             ensure!(path.starts_with("src"), "{} changes what is not the driver", self.name);
             let old = source(&path)?;
-            let patch = file.patch().as_text().context("no text")?;
-            let text = diffy::apply(&old, patch).with_context(|| {
+            let change = file.patch().as_text().context("no text")?;
+            let text = diffy::apply(&old, change).with_context(|| {
                 format!("{} does not apply to {}; make it anew", self.name, path.display())
             })?;
             ensure!(text != old, "{} changes nothing", self.name);

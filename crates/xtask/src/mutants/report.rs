@@ -2,13 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use comfy_table::{Table, presets};
 
-use super::{
-    Mutant,
-    stories::{Failure, Findings},
-};
+use super::{Check, Mutant, stories::Findings};
 
 /// What became of each mutant, as it is found out.
 #[derive(Debug)]
@@ -37,9 +34,17 @@ impl Report {
         Ok(())
     }
 
+    /// Takes note of a mutant that cannot be built.
+    pub(super) fn add_unbuilt(&mut self, mutant: &Mutant, error: &Error) {
+        let (name, number) = (mutant.name(), self.rows.len() + 1);
+        eprintln!("{number:>3}/{} {error:#}", self.count);
+        self.survivors.push(format!("{name} (not built)"));
+        self.rows.push([name.to_owned(), "not built".to_owned(), String::new()]);
+    }
+
     /// Takes what was found of a mutant.
-    pub(super) fn add(&mut self, mutant: &Mutant, findings: Findings) {
-        let caught_by = caught_by(&findings);
+    pub(super) fn add(&mut self, mutant: &Mutant, findings: &Findings) {
+        let caught_by = caught_by(mutant, findings);
         let missing = mutant.checks().iter().filter(|check| !findings.contain(check));
         let missing: Vec<_> = missing.map(ToString::to_string).collect();
         let verdict = if missing.is_empty() {
@@ -86,14 +91,17 @@ fn elapsed(time: Duration) -> String {
     format!(" ({} s)", time.as_secs())
 }
 
-/// Rules first; the name of a story only where no rule was broken.
-fn caught_by(findings: &Findings) -> String {
+/// Rules first; a story only where no rule was broken: the one that the patch names, if it failed.
+fn caught_by(mutant: &Mutant, findings: &Findings) -> String {
     let mut parts: Vec<_> = findings.rules.iter().cloned().collect();
-    let any = |how| findings.stories.values().any(|&failure| failure == how);
-    for (how, name) in [(Failure::BugCheck, "bug check"), (Failure::TimeOut, "time-out")] {
-        if any(how) {
-            parts.push(name.to_owned());
+    for check in [Check::BugCheck, Check::TimeOut] {
+        if findings.contain(&check) {
+            parts.push(check.to_string());
         }
+    }
+    if parts.is_empty() {
+        let named = mutant.checks().iter().filter(|check| findings.contain(check));
+        parts.extend(named.map(ToString::to_string));
     }
     if parts.is_empty() {
         parts.extend(findings.stories.keys().take(1).map(|name| format!("story {name}")));

@@ -22,10 +22,16 @@ use crate::workspace::Workspace;
 const BESIDE: &[&str] = &["demo", "image", "mutants", "plan", "state", "ui"];
 
 /// How long one story may take. The longest takes two seconds; a pause that never completes ten.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(20);
 
-/// After this time no further story is told, if what is expected has been found.
+/// The stories that are told first: those that assert nothing before the lab's verdict.
+const FIRST: &str = "verdict::";
+
+/// After this time no further story of a mutant is told, if what is expected has been found.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// After this time no further story of a mutant is told at all: most of them hang.
+const BUDGET: Duration = Duration::from_secs(45);
 
 /// What the test harness returns when a test fails; anything else is the end of the process.
 const FAILED: i32 = 101;
@@ -109,12 +115,13 @@ impl Stories {
             .args(["--list", "--format", "terse"])
             .output()
             .context("the stories do not start")?;
-        let names = String::from_utf8_lossy(&list.stdout)
+        let mut names: Vec<_> = String::from_utf8_lossy(&list.stdout)
             .lines()
             .filter_map(|line| line.strip_suffix(": test"))
             .filter(|name| !BESIDE.contains(&name.split("::").next().unwrap_or_default()))
             .map(str::to_owned)
             .collect();
+        names.sort_by_key(|name| !name.starts_with(FIRST));
         let output = workspace.target().join("mutants/output");
         fs::create_dir_all(&output).context("cannot make a folder for what stories print")?;
         Ok(Self { program, folder, output, names })
@@ -130,19 +137,18 @@ impl Stories {
         Ok(())
     }
 
-    /// Tells the stories of a driver, all of them, or as many as are patiently awaited when those
-    /// before were `enough`.
-    pub(super) fn tell(
-        &self,
-        driver: &Path,
-        enough: impl Fn(&Findings) -> bool + Sync,
-    ) -> Result<Findings> {
+    /// Tells the stories of a driver: all of them, or of a mutant as many as there is time for.
+    pub(super) fn tell(&self, driver: &Path, mutant: Option<&Mutant>) -> Result<Findings> {
         let start = Instant::now();
         let queue = Mutex::new(self.names.iter());
         let findings = Mutex::new(Findings::default());
+        let is_enough = |mutant: &Mutant| {
+            start.elapsed() > BUDGET
+                || start.elapsed() > PATIENCE && lock(&findings).satisfy(mutant.checks())
+        };
         let worker = |number: usize| -> Result<()> {
             loop {
-                if start.elapsed() > PATIENCE && enough(&lock(&findings)) {
+                if mutant.is_some_and(is_enough) {
                     return Ok(());
                 }
                 let Some(name) = lock(&queue).next() else { return Ok(()) };

@@ -325,6 +325,9 @@ pub extern "win64" fn KeFlushQueuedDpcs() {
 
 /// The virtual time of the machine whose driver runs here, if it has any.
 fn clock() -> Option<u64> {
+    session::point();
+    // Whoever polls the clock sees it go on.
+    session::pass_time(1);
     let machine = processor::machine()?;
     machine.options.schedule.is_some().then(|| machine.clock())
 }
@@ -382,6 +385,7 @@ pub extern "win64" fn KeStallExecutionProcessor(microseconds: u32) {
         call.violate(Rule::Waiting, message, &[]);
     }
     if session::is_active() {
+        session::pass_time(u64::from(microseconds) * 10);
         return;
     }
     let start = Instant::now();

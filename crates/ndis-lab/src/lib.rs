@@ -20,6 +20,35 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Schedules
+//!
+//! Without a [`Schedule`] everything runs on threads of the system, as it comes. With one, a seed
+//! decides the order of everything that happens in [`Lab::run`]: at each call of the driver, at
+//! its return, and at each call into the driver, any virtual thread that could go on may. A
+//! thread at DISPATCH_LEVEL keeps its virtual processor, spin locks and events block, and time
+//! passes only while nobody can go on. [`Exploration`] runs a story under many seeds; what fails
+//! is replayed from the seed that is printed, and told by the shortest run that fails alike.
+//!
+//! ```no_run
+//! use ndis_lab::{AdapterConfig, Exploration, Lab};
+//!
+//! Exploration::seeds(0..1000)
+//!     .run(|schedule| {
+//!         let lab = Lab::builder().schedule(schedule).build();
+//!         let driver = lab.load("filter.sys").expect("a driver");
+//!         driver.start().expect("it starts");
+//!         let stack = driver.attach(AdapterConfig::default()).expect("it attaches");
+//!         stack.start().expect("it runs");
+//!         lab.run(|scope| {
+//!             scope.spawn(|| stack.send_from_above([b"a frame"]));
+//!             scope.spawn(|| stack.indicate_from_below([b"another"], false));
+//!             stack.pause();
+//!         });
+//!         driver.unload()
+//!     })
+//!     .expect_clean();
+//! ```
+//!
 //! # Where what is
 //!
 //! | files | what |
@@ -56,6 +85,8 @@
 //! | A list from above that is still with the drivers below does not hold a pause up | assumed, lenient |
 //! | A request that is not queued may be completed after cleanup; close follows it | documented for queued ones only |
 //! | A callback that NDIS makes from within a driver's call runs at the caller's IRQL | assumed |
+//! | Under a schedule, deferred completions come on any processor; procedures of one processor run in the order they were queued; work items in any order | assumed; importance and target processors are not |
+//! | Under a schedule, a timer that is due cannot be taken back any more: its procedure is queued | documented |
 
 #![doc = include_str!("../TESTING.md")]
 #![doc = include_str!("../RULES.md")]

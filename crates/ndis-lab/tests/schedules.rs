@@ -3,17 +3,18 @@
 mod common;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use common::{Fake, OwnFrame, World, keep};
 use ndis_lab::abi::Handle;
-use ndis_lab::abi::kernel::Event;
+use ndis_lab::abi::io::{Irp, StackLocation};
+use ndis_lab::abi::kernel::{Dpc, Event};
 use ndis_lab::exports::*;
 use ndis_lab::guest::Guest;
 use ndis_lab::{
-    AdapterConfig, Exploration, Lab, NtStatus, Policy, Rule, Schedule, Strategy, Verdict,
+    AdapterConfig, Exploration, Irql, Lab, NtStatus, Policy, Rule, Schedule, Strategy, Verdict,
 };
 
 const BOTH: [Strategy; 2] = [Strategy::RandomWalk, Strategy::Pct { depth: 3 }];
@@ -245,6 +246,131 @@ fn a_wait_that_nobody_ends_is_found() {
     assert!(start.elapsed() < Duration::from_secs(5), "time is virtual");
 }
 
+/// Two threads at DISPATCH_LEVEL; whether they were ever both in the midst of something.
+fn overlap(schedule: Schedule) -> bool {
+    let (inside, overlapped) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+    let seen = Arc::clone(&overlapped);
+    let fake = Fake {
+        on_oid: Some(Box::new(move |_, _| {
+            let before = KfRaiseIrql(Irql::DISPATCH);
+            if inside.fetch_add(1, Ordering::AcqRel) > 0 {
+                seen.store(true, Ordering::Release);
+            }
+            for _ in 0..20 {
+                KeQueryInterruptTime();
+            }
+            inside.fetch_sub(1, Ordering::AcqRel);
+            KeLowerIrql(before);
+            NtStatus::SUCCESS
+        })),
+        ..Fake::default()
+    };
+    let world = world(scheduled(schedule), fake);
+    world.lab.run(|scope| {
+        for oid in [1, 2] {
+            let stack = &world.stack;
+            scope.spawn(move || stack.oid(&ndis_lab::OidQuery::query(oid, 4)));
+        }
+    });
+    world.end();
+    overlapped.load(Ordering::Acquire)
+}
+
+#[test]
+fn a_processor_does_one_thing_at_dispatch_level() {
+    for strategy in BOTH {
+        let schedule = |seed| Schedule::seeded(seed).strategy(strategy);
+        assert!((0..50).all(|seed| !overlap(schedule(seed).processors(1))));
+        let count = (0..100).filter(|&seed| overlap(schedule(seed).processors(2))).count();
+        assert!(count > 0, "{strategy}");
+    }
+}
+
+extern "win64" fn signal_from_work(context: Guest<u8>, item: Handle) {
+    assert_eq!(KeGetCurrentIrql(), Irql::PASSIVE);
+    NdisFreeIoWorkItem(item);
+    NdisSetEvent(context.cast());
+}
+
+extern "win64" fn signal_from_dpc(_: Guest<Dpc>, context: Guest<u8>, _: Guest<u8>, _: Guest<u8>) {
+    assert_eq!(KeGetCurrentIrql(), Irql::DISPATCH);
+    NdisSetEvent(context.cast());
+}
+
+#[test]
+fn work_items_and_procedures_are_threads_of_the_schedule() {
+    let explored = Exploration::seeds(0..20).run(|schedule| {
+        let world = world(scheduled(schedule.clone()), Fake::default());
+        let driver = world.fake.registration();
+        let waited = world.lab.run(|_| {
+            world.in_driver(move |_| {
+                let [first, second] = [(); 2].map(|()| keep(Event::SIZE).cast::<Event>());
+                NdisInitializeEvent(first);
+                NdisInitializeEvent(second);
+                let item = NdisAllocateIoWorkItem(driver);
+                NdisQueueIoWorkItem(item, Some(signal_from_work), first.cast());
+                let dpc = keep(Dpc::SIZE).cast();
+                KeInitializeDpc(dpc, Some(signal_from_dpc), second.cast());
+                KeInsertQueueDpc(dpc, Guest::NULL, Guest::NULL);
+                (NdisWaitEvent(first, 5000), NdisWaitEvent(second, 5000))
+            })
+        });
+        assert_eq!(waited, (1, 1));
+        let births = schedule.steps().iter().filter(|step| step.kind == '+').count();
+        assert_eq!(births, 2, "a work item and a procedure");
+        world.driver.unload()
+    });
+    explored.expect_clean();
+}
+
+#[test]
+fn a_request_that_nobody_completes_is_found() {
+    let fake = Fake {
+        on_entry: Some(Box::new(|registration| {
+            DEVICE.set(common::register_device(registration, "Forgetful")).expect("one driver");
+        })),
+        on_unload: Some(Box::new(|_| {
+            NdisDeregisterDeviceEx(*DEVICE.get().expect("registered"));
+        })),
+        on_irp: Some(Box::new(|irp| {
+            let location = irp.get(Irp::CURRENT_STACK_LOCATION);
+            if location.get(StackLocation::MAJOR_FUNCTION) != 14 {
+                return common::complete(irp, NtStatus::SUCCESS, 0);
+            }
+            location.set(StackLocation::CONTROL, 1);
+            FORGOTTEN.store(irp.address(), Ordering::Release);
+            NtStatus::PENDING
+        })),
+        ..Fake::default()
+    };
+    let world = world(scheduled(Schedule::seeded(3)), fake);
+    let file = world.driver.open(r"\\.\Forgetful").expect("a device");
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        world.lab.run(|_| file.control(0, &[], 0));
+    }));
+    assert!(ended.is_err(), "the lab does not wait for ever");
+    world.expect_broken(&[Rule::LostWakeUp]);
+    let irp = Guest::<Irp>::NULL.byte_add(FORGOTTEN.load(Ordering::Acquire));
+    world.in_driver(move |_| {
+        common::complete(irp, NtStatus::SUCCESS, 0);
+    });
+    drop(file);
+    world.end();
+}
+
+static DEVICE: OnceLock<Handle> = OnceLock::new();
+static FORGOTTEN: AtomicU64 = AtomicU64::new(0);
+
+#[test]
+fn a_schedule_is_what_it_prints() {
+    for text in ["walk:2:17", "pct3:1:0"] {
+        assert_eq!(text.parse::<Schedule>().expect("a schedule").to_string(), text);
+    }
+    for text in ["", "walk", "walk:2", "pct:2:1", "walk:2:1:0", "run:2:1"] {
+        assert!(text.parse::<Schedule>().is_err(), "{text}");
+    }
+}
+
 #[test]
 fn a_thread_that_sleeps_lets_others_run_and_takes_no_time() {
     let start = Instant::now();
@@ -256,7 +382,8 @@ fn a_thread_that_sleeps_lets_others_run_and_takes_no_time() {
             }
             let before = KeQueryInterruptTime();
             NdisMSleep(20_000_000);
-            assert_eq!(KeQueryInterruptTime() - before, 200_000_000);
+            let slept = KeQueryInterruptTime() - before;
+            assert!((200_000_000..200_000_100).contains(&slept), "{slept}");
             KeSetEvent(event, 0, 0);
             NtStatus::SUCCESS
         })),

@@ -69,6 +69,13 @@ pub(crate) fn now() -> Option<u64> {
     seat().map(|seat| lock(&seat.session.core).now)
 }
 
+/// Lets some units of time pass while this thread runs.
+pub(crate) fn pass_time(units: u64) {
+    if let Some(seat) = seat() {
+        lock(&seat.session.core).now += units;
+    }
+}
+
 /// A scheduling point: any thread may go on.
 pub(crate) fn point() {
     if let Some(seat) = seat() {

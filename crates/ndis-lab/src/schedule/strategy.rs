@@ -101,7 +101,7 @@ pub(crate) struct Priorities {
 impl Priorities {
     /// How many decisions a run is thought to have, at least and at most, as powers of two: the
     /// seed says which.
-    const LENGTHS: std::ops::Range<usize> = 5..13;
+    const LENGTHS: std::ops::Range<usize> = 4..13;
 
     fn new(depth: u32, mut random: Random) -> Self {
         let exponent = Self::LENGTHS.start + random.below(Self::LENGTHS.len());

@@ -21,11 +21,18 @@ use crate::workspace::Workspace;
 /// The stories that do not run the driver that they are told of.
 const BESIDE: &[&str] = &["demo", "image", "mutants", "plan", "state", "ui"];
 
-/// How long one story may take. The longest takes two seconds; a pause that never completes ten.
+/// The stories that are told first: those that assert nothing before the lab's verdict.
+const FIRST: &str = "verdict";
+
+/// The stories that take long, for they try many seeds. They are told last, and of a mutant only if
+/// what is expected has not been found yet.
+const LONG: &[&str] = &["exercise", "schedules"];
+
+/// How long one story of a mutant may take: longer than a pause that never completes, ten seconds.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The stories that are told first: those that assert nothing before the lab's verdict.
-const FIRST: &str = "verdict::";
+/// How long one story of the driver as it is may take.
+const CONTROL_LIMIT: Duration = Duration::from_mins(3);
 
 /// After this time no further story of a mutant is told, if what is expected has been found.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -118,10 +125,10 @@ impl Stories {
         let mut names: Vec<_> = String::from_utf8_lossy(&list.stdout)
             .lines()
             .filter_map(|line| line.strip_suffix(": test"))
-            .filter(|name| !BESIDE.contains(&name.split("::").next().unwrap_or_default()))
+            .filter(|name| !BESIDE.contains(&topic(name)))
             .map(str::to_owned)
             .collect();
-        names.sort_by_key(|name| !name.starts_with(FIRST));
+        names.sort_by_key(|name| (topic(name) != FIRST, LONG.contains(&topic(name))));
         let output = workspace.target().join("mutants/output");
         fs::create_dir_all(&output).context("cannot make a folder for what stories print")?;
         Ok(Self { program, folder, output, names })
@@ -142,17 +149,20 @@ impl Stories {
         let start = Instant::now();
         let queue = Mutex::new(self.names.iter());
         let findings = Mutex::new(Findings::default());
-        let is_enough = |mutant: &Mutant| {
-            start.elapsed() > BUDGET
-                || start.elapsed() > PATIENCE && lock(&findings).satisfy(mutant.checks())
+        let limit = if mutant.is_some() { LIMIT } else { CONTROL_LIMIT };
+        let is_enough = |name: &str| {
+            let Some(mutant) = mutant else { return false };
+            let patient = start.elapsed() < PATIENCE && !LONG.contains(&topic(name));
+            start.elapsed() > BUDGET || !patient && lock(&findings).satisfy(mutant.checks())
         };
         let worker = |number: usize| -> Result<()> {
             loop {
-                if mutant.is_some_and(is_enough) {
+                let Some(name) = lock(&queue).next() else { return Ok(()) };
+                if is_enough(name) {
                     return Ok(());
                 }
-                let Some(name) = lock(&queue).next() else { return Ok(()) };
-                if let Some((failure, output)) = self.tell_one(number, name, driver)? {
+                let story = Story { name, driver, limit, output: self.output(number) };
+                if let Some((failure, output)) = self.tell_one(&story)? {
                     lock(&findings).add(name, failure, &output);
                 }
             }
@@ -167,40 +177,54 @@ impl Stories {
         Ok(findings.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Where a worker keeps what its stories print.
+    fn output(&self, worker: usize) -> PathBuf {
+        self.output.join(format!("{worker}.txt"))
+    }
+
     /// Tells one story; how it failed, and what was printed.
-    fn tell_one(
-        &self,
-        worker: usize,
-        name: &str,
-        driver: &Path,
-    ) -> Result<Option<(Failure, String)>> {
-        let path = self.output.join(format!("{worker}.txt"));
-        let output = File::create(&path).context("cannot keep what stories print")?;
+    fn tell_one(&self, story: &Story<'_>) -> Result<Option<(Failure, String)>> {
+        let output = File::create(&story.output).context("cannot keep what stories print")?;
         let errors = output.try_clone().context("cannot keep what stories print")?;
-        let mut story = Command::new(&self.program);
-        story
+        let mut command = Command::new(&self.program);
+        command
             .current_dir(&self.folder)
-            .args(["--exact", name, "--nocapture", "--test-threads=1"])
-            .env("FRAMECAST_SYS", driver)
+            .args(["--exact", story.name, "--nocapture", "--test-threads=1"])
+            .env("FRAMECAST_SYS", story.driver)
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors);
-        let failure = match run(&mut story)? {
+        let failure = match run(&mut command, story.limit)? {
             Some(status) if status.success() => return Ok(None),
             Some(status) if status.code() == Some(FAILED) => Failure::Assertion,
             Some(_) => Failure::BugCheck,
             None => Failure::TimeOut,
         };
-        let text = fs::read(&path).context("cannot read what a story printed")?;
+        let text = fs::read(&story.output).context("cannot read what a story printed")?;
         Ok(Some((failure, String::from_utf8_lossy(&text).into_owned())))
     }
 }
 
-/// Runs a program for as long as a story may take.
-fn run(command: &mut Command) -> Result<Option<ExitStatus>> {
+/// A story to be told.
+#[derive(Debug)]
+struct Story<'s> {
+    name: &'s str,
+    driver: &'s Path,
+    limit: Duration,
+    /// The file that receives what it prints.
+    output: PathBuf,
+}
+
+/// The file of stories that a story is in.
+fn topic(name: &str) -> &str {
+    name.split("::").next().unwrap_or_default()
+}
+
+/// Runs a program, for as long as it may take.
+fn run(command: &mut Command, limit: Duration) -> Result<Option<ExitStatus>> {
     let mut child = command.spawn().context("the stories do not start")?;
-    let deadline = Instant::now() + LIMIT;
+    let deadline = Instant::now() + limit;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));

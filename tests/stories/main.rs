@@ -1,5 +1,6 @@
 //! Everything that Framecast promises, told as short stories.
 
+mod any_filter;
 mod attributes;
 mod control;
 mod demo;

@@ -12,9 +12,9 @@ use crate::abi::kernel::{
 };
 use crate::call::Call;
 use crate::exports::exports;
-use crate::guest::{Block, Guest};
+use crate::guest::Guest;
 use crate::irql::{self, Irql};
-use crate::ledger::{BlockRecord, Owner};
+use crate::ledger::{BlockRecord, Kind, Owner};
 use crate::ndis::pool::owner_of;
 use crate::rule::Rule;
 use crate::sync::lock;
@@ -71,8 +71,7 @@ pub(crate) fn allocate(
     }
     call.took_memory();
     let bytes = usize::try_from(size).unwrap_or(0);
-    let guarded = call.machine.options.guarded_memory;
-    let block = if guarded { Block::guarded(bytes) } else { Block::zeroed(bytes) };
+    let block = call.machine.block(bytes);
     let memory = block.guest::<u8>();
     memory.fill(UNINITIALIZED, bytes);
     let record = BlockRecord { owner, tag, from_ndis, site: call.site, block };
@@ -115,5 +114,10 @@ pub(crate) fn free(call: &Call, memory: Guest<u8>, tag: Option<u32>, from_ndis: 
         let message = format!("memory with tag {:#x} is freed with {tag:#x}", record.tag);
         call.violate(Rule::PoolMemory, message, &[]);
     }
-    memory.fill(FREED, record.block.size());
+    if call.machine.options.guarded_memory {
+        let mut ledger = lock(&call.machine.ledger);
+        ledger.graves.bury(call, Kind::PoolBlock, record.site, vec![record.block]);
+    } else {
+        memory.fill(FREED, record.block.size());
+    }
 }

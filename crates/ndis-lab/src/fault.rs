@@ -71,6 +71,9 @@ extern "C" fn report_fault(fault: &'static Fault) -> ! {
     eprintln!("\n*** the driver faulted: {name}");
     eprintln!("    address  {:#018x}", fault.address);
     eprintln!("    at       {}", place(&machine, fault.instruction));
+    for line in crate::grave::describe(&machine, fault.address) {
+        eprintln!("    object   {line}");
+    }
     finish(&machine, fault.stack)
 }
 

@@ -16,6 +16,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
+use crate::guard;
+
 /// A value that any bytes of its size are a valid value of.
 ///
 /// # Safety
@@ -186,6 +188,17 @@ impl<T> Guest<T> {
         self.field(field).write(value);
     }
 
+    /// Where the lab finds the value, whether or not the driver may touch it.
+    fn place(self) -> u64 {
+        guard::lab_face(self.address)
+    }
+
+    /// Reads a byte as the driver would: faults where the driver may not.
+    pub fn touch(self) {
+        // SAFETY: the type invariant; a byte that the driver may not read faults for it.
+        let _ = unsafe { ptr::read_volatile(self.address as *const u8) };
+    }
+
     /// Reads the value.
     #[must_use]
     pub fn read(self) -> T
@@ -193,7 +206,7 @@ impl<T> Guest<T> {
         T: Plain,
     {
         // SAFETY: the type invariant: the memory is shared with the driver; any bytes are a `T`.
-        unsafe { ptr::read_unaligned(self.address as *const T) }
+        unsafe { ptr::read_unaligned(self.place() as *const T) }
     }
 
     /// Writes the value.
@@ -202,7 +215,7 @@ impl<T> Guest<T> {
         T: Plain,
     {
         // SAFETY: the type invariant: the memory is shared with the driver.
-        unsafe { ptr::write_unaligned(self.address as *mut T, value) }
+        unsafe { ptr::write_unaligned(self.place() as *mut T, value) }
     }
 
     /// Copies bytes out.
@@ -210,26 +223,26 @@ impl<T> Guest<T> {
     pub fn read_bytes(self, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         // SAFETY: the type invariant for the source; the destination is `length` bytes of our own.
-        unsafe { ptr::copy_nonoverlapping(self.address as *const u8, bytes.as_mut_ptr(), length) };
+        unsafe { ptr::copy_nonoverlapping(self.place() as *const u8, bytes.as_mut_ptr(), length) };
         bytes
     }
 
     /// Copies bytes in.
     pub fn write_bytes(self, bytes: &[u8]) {
         // SAFETY: the type invariant for the destination; `bytes` is memory of our own.
-        unsafe { ptr::copy(bytes.as_ptr(), self.address as *mut u8, bytes.len()) };
+        unsafe { ptr::copy(bytes.as_ptr(), self.place() as *mut u8, bytes.len()) };
     }
 
     /// Copies `length` bytes from another place, which may overlap.
     pub fn copy_from(self, source: Guest<u8>, length: usize) {
         // SAFETY: the type invariant, for both places.
-        unsafe { ptr::copy(source.address as *const u8, self.address as *mut u8, length) };
+        unsafe { ptr::copy(source.place() as *const u8, self.place() as *mut u8, length) };
     }
 
     /// Sets `length` bytes.
     pub fn fill(self, byte: u8, length: usize) {
         // SAFETY: the type invariant.
-        unsafe { ptr::write_bytes(self.address as *mut u8, byte, length) };
+        unsafe { ptr::write_bytes(self.place() as *mut u8, byte, length) };
     }
 }
 
@@ -240,7 +253,7 @@ impl Guest<u64> {
     pub(crate) fn atomic<'call>(self) -> &'call std::sync::atomic::AtomicU64 {
         // SAFETY: the type invariant; the driver keeps the word alive during its own call, and
         // every access that it or the lab makes to it is atomic.
-        unsafe { std::sync::atomic::AtomicU64::from_ptr(self.address as *mut u64) }
+        unsafe { std::sync::atomic::AtomicU64::from_ptr(self.place() as *mut u64) }
     }
 }
 
@@ -248,7 +261,7 @@ impl Guest<i32> {
     /// The same number as an atomic; see [`Guest::<u64>::atomic`].
     pub(crate) fn atomic_i32<'call>(self) -> &'call std::sync::atomic::AtomicI32 {
         // SAFETY: the type invariant; the driver keeps the number alive during its own call.
-        unsafe { std::sync::atomic::AtomicI32::from_ptr(self.address as *mut i32) }
+        unsafe { std::sync::atomic::AtomicI32::from_ptr(self.place() as *mut i32) }
     }
 }
 
@@ -256,8 +269,18 @@ impl Guest<i32> {
 pub struct Block {
     start: NonNull<u8>,
     size: usize,
-    /// The pages that hold it, when it ends at an unmapped one.
-    pages: Option<(u64, usize)>,
+    home: Home,
+}
+
+/// What holds a block.
+#[derive(Clone, Copy)]
+enum Home {
+    /// The heap.
+    Heap,
+    /// Pages that end at an unmapped one: where, and how many bytes.
+    Pages(u64, usize),
+    /// Pages with two faces.
+    Arena(u64),
 }
 
 // SAFETY: a block is an address and a length; all access goes through `Guest`.
@@ -290,7 +313,7 @@ impl Block {
         // SAFETY: the layout is not of zero size.
         let start = unsafe { alloc_zeroed(layout) };
         let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
-        Self { start, size, pages: None }
+        Self { start, size, home: Home::Heap }
     }
 
     /// Zeroed memory that ends where an unmapped page begins, as nearly as alignment allows:
@@ -320,7 +343,23 @@ impl Block {
         let refused = unsafe { libc::mprotect(guard as *mut _, PAGE, libc::PROT_NONE) };
         assert_eq!(refused, 0, "the lab cannot protect a page");
         let start = NonNull::new((guard - room as u64) as *mut u8).expect("a mapping is not null");
-        Self { start, size, pages: Some((base as u64, length)) }
+        Self { start, size, home: Home::Pages(base as u64, length) }
+    }
+
+    /// Zeroed memory of the driver that can be closed to it, and is when it is dropped; it ends
+    /// where a closed page begins, as nearly as alignment allows.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no memory left.
+    #[must_use]
+    pub fn closable(size: usize) -> Self {
+        let room = size.max(1).next_multiple_of(ALIGNMENT);
+        let pages = room.div_ceil(PAGE);
+        let base = guard::allocate(pages);
+        let start = base + (pages * PAGE - room) as u64;
+        let start = NonNull::new(start as *mut u8).expect("a mapping is not null");
+        Self { start, size, home: Home::Arena(base) }
     }
 
     /// Its size in bytes.
@@ -340,12 +379,14 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         crate::schedule::session::forget(self.start.as_ptr() as u64, self.size);
-        if let Some((base, length)) = self.pages {
+        match self.home {
             // SAFETY: the mapping was made by `guarded` and is unmapped once, here.
-            unsafe { libc::munmap(base as *mut _, length) };
-        } else {
+            Home::Pages(base, length) => unsafe {
+                libc::munmap(base as *mut _, length);
+            },
+            Home::Arena(base) => guard::free(base),
             // SAFETY: allocated by `zeroed` with the same layout, and freed once, here.
-            unsafe { dealloc(self.start.as_ptr(), Self::layout(self.size)) };
+            Home::Heap => unsafe { dealloc(self.start.as_ptr(), Self::layout(self.size)) },
         }
     }
 }

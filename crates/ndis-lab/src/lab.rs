@@ -73,8 +73,10 @@ impl LabBuilder {
         self
     }
 
-    /// Puts every block of pool memory in front of an unmapped page and unmaps it when it is
-    /// freed: a driver that runs over its memory faults at once. Slower; off unless chosen.
+    /// Guards memory: every block of pool memory, list, buffer and MDL ends at a closed page,
+    /// what is freed is closed and kept, and lists and buffers are closed while the driver does
+    /// not own them. A driver that touches any of it faults, and the report says what it touched
+    /// and who freed it. Slower; off unless chosen.
     #[must_use]
     pub fn guarded_memory(mut self, guarded: bool) -> Self {
         self.options.guarded_memory = guarded;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::abi::Handle;
 use crate::abi::nbl::{Mdl, NetBuffer, NetBufferList};
 use crate::abi::ndis::OidRequest;
+use crate::grave::Graveyard;
 use crate::guest::{Block, Guest};
 
 /// Whose an object is.
@@ -194,7 +195,6 @@ pub(crate) struct MdlRecord {
     pub(crate) owner: Owner,
     pub(crate) purpose: MdlUse,
     pub(crate) site: u64,
-    #[expect(dead_code, reason = "keeps the MDL and what a retreat put behind it alive")]
     pub(crate) storage: Block,
 }
 
@@ -275,6 +275,8 @@ pub(crate) struct Ledger {
     pub(crate) blocks: BTreeMap<u64, BlockRecord>,
     pub(crate) clones: HashMap<u64, CloneRecord>,
     pub(crate) objects: HashMap<u64, ObjectRecord>,
+    /// What was freed last, in guarded mode.
+    pub(crate) graves: Graveyard,
 }
 
 impl Ledger {

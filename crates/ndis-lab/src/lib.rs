@@ -55,13 +55,14 @@
 //! |---|---|
 //! | `lab`, `driver`, `stack`, `file`, … | the interface for tests, one noun a file |
 //! | `image`, `thunk`, `exports` | loading a driver and binding its imports |
-//! | `ke`, `ex`, `io`, `mm`, `rtl`, `dbg`, `crt`, `ndis` | what drivers import, by the kernel's prefixes |
+//! | `ke`, `ex`, `io`, `mm`, `rtl`, `ob`, `ps`, `zw`, `dbg`, `crt`, `asm`, `ndis` | what drivers import, by the kernel's prefixes |
 //! | `ndis/adapter`, `ndis/protocol` | the drivers at the two ends of a stack |
 //! | `ndis/lifecycle` | attach, restart, pause, detach, in NDIS' order |
 //! | `ledger`, `checks`, `rule`, `violation` | who owns what, and what must not happen |
 //! | `processor`, `irql`, `call`, `work` | threads, their levels, calls, later work |
 //! | `schedule` | deterministic mode: a seed decides the order of everything |
 //! | `guest`, `abi` | the driver's memory, and the layouts of what lies in it |
+//! | `guard`, `grave` | guarded mode: memory that is closed to the driver, and who freed it |
 //! | `exercise` | a filter's whole life under seeds and faults |
 //! | `trace`, `faults`, `counters`, `fault` | what happened, made to fail, counted, crashed |
 //!
@@ -84,6 +85,18 @@
 //! | A list that a callback still brings to the driver when the pause completes does not hold it up | assumed, lenient |
 //! | A list from above that is still with the drivers below does not hold a pause up | assumed, lenient |
 //! | A request that is not queued may be completed after cleanup; close follows it | documented for queued ones only |
+//! | A list of another driver has to be finished with in ten seconds | assumed; the limit is not stated |
+//! | A cancel identifier is right on an originated send if a send from above bears it: copied information copies it | assumed, lenient |
+//! | The parts of a fragmented list each get their own room in front; a reassembled list has the data of all buffers | documented; in which order room and data lie is assumed |
+//! | FilterSynchronousOidRequest that fails ends the request; FilterSynchronousOidRequestComplete is called if it went on down | documented; the rest is assumed |
+//! | A reader may acquire a lock of NDIS again to read | assumed, lenient |
+//! | Module and driver find the same values in their configuration; a text may stand for a number | assumed |
+//! | A lookaside list keeps sixteen blocks, in guarded mode none | assumed |
+//! | Push locks are acquired within a critical region or at APC_LEVEL | documented |
+//! | Devices of NDIS read and write as their flags say, with the user's address if they say nothing | assumed |
+//! | The MDL of METHOD_IN_DIRECT shows the first bytes of the input | assumed: callers of the lab give one buffer |
+//! | The lab raises no exceptions: where ProbeForRead would, it reports a breach | assumed; a hostile address that a driver would catch cannot be tried |
+//! | In guarded mode MDLs and data stay open while a list is not owned: another list may share them | assumed, lenient |
 //! | A callback that NDIS makes from within a driver's call runs at the caller's IRQL | assumed |
 //! | Under a schedule, deferred completions come on any processor; procedures of one processor run in the order they were queued; work items in any order | assumed; importance and target processors are not |
 //! | Under a schedule, a timer that is due cannot be taken back any more: its procedure is queued | documented |
@@ -112,6 +125,8 @@ mod fault;
 mod faults;
 mod file;
 mod frame;
+mod grave;
+mod guard;
 mod image;
 mod io;
 mod irql;

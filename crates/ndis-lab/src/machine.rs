@@ -124,6 +124,11 @@ impl Machine {
         Handle(FIRST + self.next_handle.fetch_add(1, Ordering::Relaxed) * 16)
     }
 
+    /// Memory for the driver: in guarded mode, such as can be closed to it.
+    pub(crate) fn block(&self, size: usize) -> Block {
+        if self.options.guarded_memory { Block::closable(size) } else { Block::zeroed(size) }
+    }
+
     /// The number of a further driver.
     pub(crate) fn new_driver(&self) -> u32 {
         self.next_driver.fetch_add(1, Ordering::Relaxed)

@@ -9,7 +9,7 @@ use crate::abi::nbl::{
 };
 use crate::call::Call;
 use crate::exports::{self, exports};
-use crate::guest::{Block, Guest};
+use crate::guest::Guest;
 use crate::irql::Irql;
 use crate::ledger::{MdlRecord, MdlUse};
 use crate::ndis::chain::mdl_data;
@@ -45,7 +45,7 @@ pub extern "win64" fn IoAllocateMdl(
         return Guest::NULL;
     }
     call.took_memory();
-    let storage = Block::zeroed(Mdl::SIZE);
+    let storage = call.machine.block(Mdl::SIZE);
     let mdl = storage.guest::<Mdl>();
     fill_mdl(mdl, data, length);
     mdl.set(Mdl::MDL_FLAGS, 0);

@@ -16,7 +16,7 @@ use crate::sync::lock;
 pub(crate) const PARTIAL: u8 = 0x51;
 
 fn id_of(list: Guest<NetBufferList>) -> u64 {
-    let [values @ ..] = list.get(NetBufferList::INFORMATION);
+    let values = list.get(NetBufferList::INFORMATION);
     values[information::CANCEL_ID]
 }
 

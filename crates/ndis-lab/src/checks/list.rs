@@ -139,6 +139,7 @@ impl HandOver<'_> {
             record.source = source;
         }
         drop(ledger);
+        chain::set_open(list, false);
         if let Some((rule, message)) = breach {
             call.violate(rule, message, &[line]);
         }
@@ -196,6 +197,7 @@ pub(crate) fn take_home(
                 let breach = check_flags(record, list).or_else(|| check_time(call, record));
                 record.holder = Holder::Lab;
                 drop(ledger);
+                chain::set_open(list, false);
                 if let Some((rule, message)) = breach {
                     call.violate(rule, message, std::slice::from_ref(&line));
                 }

@@ -1,4 +1,4 @@
-//! Names for addresses in an image, from the PDB beside it.
+//! Names for addresses in an image, from the PDB beside it, or from the linker's map.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,10 +17,38 @@ impl Symbols {
     /// The symbols of the image at a path.
     pub(super) fn beside(image: &Path) -> Self {
         let mut symbols = Self::default();
-        let Ok(file) = File::open(image.with_extension("pdb")) else { return symbols };
         // Symbols are a convenience: what cannot be read is left out.
-        let _ = symbols.read(file);
+        if let Ok(file) = File::open(image.with_extension("pdb")) {
+            let _ = symbols.read(file);
+        }
+        if symbols.functions.is_empty()
+            && let Ok(map) = std::fs::read_to_string(image.with_extension("map"))
+        {
+            symbols.read_map(&map);
+        }
         symbols
+    }
+
+    /// Reads what linkers write about functions as text: section and offset, name, address.
+    fn read_map(&mut self, map: &str) {
+        let mut base = 0;
+        for line in map.lines() {
+            if let Some(address) = line.trim().strip_prefix("Preferred load address is ") {
+                base = u64::from_str_radix(address.trim(), 16).unwrap_or(0);
+            }
+            let mut columns = line.split_whitespace();
+            let (Some(section), Some(name), Some(address)) =
+                (columns.next(), columns.next(), columns.next())
+            else {
+                continue;
+            };
+            let is_address = section.contains(':') && address.len() == 16;
+            let Ok(address) = u64::from_str_radix(address, 16) else { continue };
+            if let (true, Some(Ok(at))) = (is_address, address.checked_sub(base).map(u32::try_from))
+            {
+                self.functions.insert(at, name.to_owned());
+            }
+        }
     }
 
     fn read(&mut self, file: File) -> pdb2::Result<()> {
@@ -66,5 +94,23 @@ impl Symbols {
             Some((_, (file, line))) => Some(format!("{place} ({file}:{line})")),
             None => Some(place),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Symbols;
+
+    #[test]
+    fn a_map_names_functions() {
+        let mut symbols = Symbols::default();
+        symbols.read_map(
+            " filter\n\n Preferred load address is 0000000140000000\n\n\
+             Start         Length     Name                   Class\n \
+             0001:00000000 00004000H .text                   CODE\n\n \
+             0001:00000010       FilterSend                 0000000140001010     send.obj\n",
+        );
+        assert_eq!(symbols.describe(0x1018).as_deref(), Some("FilterSend+0x8"));
+        assert_eq!(symbols.describe(0x1000), None);
     }
 }

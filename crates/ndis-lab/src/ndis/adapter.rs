@@ -238,7 +238,8 @@ pub(crate) fn indicate<L: Into<NblSpec>>(
             lower.indicated += 1;
             lower.indicated - 1
         };
-        let list = LabList::new(&spec.into(), source(module), protocol::pool(module), number);
+        let list =
+            LabList::new(machine, &spec.into(), source(module), protocol::pool(module), number);
         lists.push(list.list);
         send::give_to_driver(machine, module, list.list, Direction::Receive, resources);
         lock(&module.lower).out.push(list);

@@ -129,7 +129,7 @@ fn release_clone_data(call: &Call, list: Guest<NetBufferList>, original: bool) {
             }
         }
         if buffer != paired {
-            nbl::release_buffer(&mut ledger, buffer);
+            nbl::release_buffer(call, &mut ledger, buffer);
         }
     }
     list.set(NetBufferList::FIRST_NET_BUFFER, Guest::NULL);

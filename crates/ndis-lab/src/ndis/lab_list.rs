@@ -26,10 +26,16 @@ const CONTEXT: usize = 256;
 
 impl LabList {
     /// Makes a list; `source` is its originator and `pool` where it says that it is from.
-    pub(crate) fn new(spec: &NblSpec, source: Handle, pool: Handle, number: u64) -> Self {
-        let list_block = Block::zeroed(NetBufferList::SIZE);
+    pub(crate) fn new(
+        machine: &Machine,
+        spec: &NblSpec,
+        source: Handle,
+        pool: Handle,
+        number: u64,
+    ) -> Self {
+        let list_block = machine.block(NetBufferList::SIZE);
         let list = list_block.guest::<NetBufferList>();
-        let context_block = Block::zeroed(NetBufferListContext::SIZE + CONTEXT);
+        let context_block = machine.block(NetBufferListContext::SIZE + CONTEXT);
         let context = context_block.guest::<NetBufferListContext>();
         context.set(NetBufferListContext::SIZE_FIELD, 256);
         context.set(NetBufferListContext::OFFSET, 256);
@@ -44,7 +50,7 @@ impl LabList {
         let mut blocks = vec![list_block, context_block];
         let mut previous: Guest<NetBuffer> = Guest::NULL;
         for buffer_spec in &spec.buffers {
-            let buffer = make_buffer(buffer_spec, pool, &mut blocks);
+            let buffer = make_buffer(machine, buffer_spec, pool, &mut blocks);
             if previous.is_null() {
                 list.set(NetBufferList::FIRST_NET_BUFFER, buffer);
             } else {
@@ -74,8 +80,13 @@ impl LabList {
     }
 }
 
-fn make_buffer(spec: &NbSpec, pool: Handle, blocks: &mut Vec<Block>) -> Guest<NetBuffer> {
-    let block = Block::zeroed(NetBuffer::SIZE);
+fn make_buffer(
+    machine: &Machine,
+    spec: &NbSpec,
+    pool: Handle,
+    blocks: &mut Vec<Block>,
+) -> Guest<NetBuffer> {
+    let block = machine.block(NetBuffer::SIZE);
     let buffer = block.guest::<NetBuffer>();
     blocks.push(block);
     let mut rest = spec.bytes.as_slice();

@@ -36,7 +36,7 @@ pub extern "win64" fn NdisAllocateMdl(handle: Handle, data: Guest<u8>, length: u
         return Guest::NULL;
     }
     call.took_memory();
-    let storage = Block::zeroed(Mdl::SIZE);
+    let storage = call.machine.block(Mdl::SIZE);
     let mdl = storage.guest::<Mdl>();
     fill_mdl(mdl, data, length);
     let owner = owner_of(&call, handle);
@@ -83,7 +83,10 @@ pub(crate) fn free_mdl(call: &Call, mdl: Guest<Mdl>, purpose: MdlUse) {
     let mut ledger = lock(&call.machine.ledger);
     let found = ledger.mdls.get(&mdl.address()).map(|record| record.purpose);
     if found == Some(purpose) {
-        ledger.mdls.remove(&mdl.address());
+        let record = ledger.mdls.remove(&mdl.address());
+        if let Some(record) = record.filter(|_| call.machine.options.guarded_memory) {
+            ledger.graves.bury(call, Kind::Mdl, record.site, vec![record.storage]);
+        }
         return;
     }
     drop(ledger);

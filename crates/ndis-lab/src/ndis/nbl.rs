@@ -7,7 +7,7 @@ use crate::abi::Handle;
 use crate::abi::nbl::{Mdl, NetBuffer, NetBufferList, NetBufferListContext};
 use crate::call::Call;
 use crate::exports::exports;
-use crate::guest::{ALIGNMENT, Block, Guest};
+use crate::guest::{ALIGNMENT, Guest};
 use crate::irql::Irql;
 use crate::ledger::{Holder, Kind, Ledger, Made, NbRecord, NblRecord, Storage};
 use crate::ndis::chain;
@@ -156,7 +156,7 @@ pub(crate) fn allocate_list(
     let block_size = HEAD + record.data_size as usize;
     let mut storage = record.spare.pop().unwrap_or_else(|| {
         call.took_memory();
-        Storage { block: Block::zeroed(block_size), context: None }
+        Storage { block: call.machine.block(block_size), context: None }
     });
     fit_context(call, &mut storage, context_room);
     record.outstanding += 1;
@@ -201,7 +201,7 @@ fn fit_context(call: &Call, storage: &mut Storage, room: usize) {
         storage.context = None;
     } else if storage.context.as_ref().is_none_or(|context| context.size() != size) {
         call.took_memory();
-        storage.context = Some(Block::zeroed(size));
+        storage.context = Some(call.machine.block(size));
     }
 }
 
@@ -257,7 +257,7 @@ pub(crate) fn free_list(call: &Call, list: Guest<NetBufferList>, expected: impl 
         return;
     }
     let breaches = leftover_breaches(&ledger, list);
-    release_list(&mut ledger, list);
+    release_list(call, &mut ledger, list);
     drop(ledger);
     for (rule, message) in breaches {
         call.violate(rule, message, &object);
@@ -306,14 +306,14 @@ fn leftover_breaches(ledger: &Ledger, list: Guest<NetBufferList>) -> Vec<(Rule, 
     breaches
 }
 
-fn release_list(ledger: &mut Ledger, list: Guest<NetBufferList>) {
+fn release_list(call: &Call, ledger: &mut Ledger, list: Guest<NetBufferList>) {
     let address = list.address();
     let Some(record) = ledger.nbls.get_mut(&address) else { return };
     record.holder = Holder::Free;
     record.journey = None;
     record.contexts.clear();
     let parent = std::mem::take(&mut record.parent).address();
-    let pool = record.pool;
+    let (pool, site) = (record.pool, record.site);
     if let Some(children) = ledger.children.get_mut(&parent) {
         *children -= 1;
         if *children == 0 {
@@ -322,9 +322,27 @@ fn release_list(ledger: &mut Ledger, list: Guest<NetBufferList>) {
     }
     let Some(storage) = ledger.nbl_storage.remove(&address) else { return };
     list.fill(FREED, HEAD);
+    take_back(call, ledger, (pool, Kind::Nbl, site), storage);
+}
+
+/// Puts memory back into its pool, or in guarded mode out of the driver's reach.
+fn take_back(
+    call: &Call,
+    ledger: &mut Ledger,
+    (pool, kind, site): (Handle, Kind, u64),
+    storage: Storage,
+) {
+    let guarded = call.machine.options.guarded_memory;
     if let Some(pool) = ledger.pools.get_mut(&pool) {
         pool.outstanding -= 1;
-        pool.spare.push(storage);
+        if !guarded {
+            pool.spare.push(storage);
+            return;
+        }
+    }
+    if guarded {
+        let memory = std::iter::once(storage.block).chain(storage.context).collect();
+        ledger.graves.bury(call, kind, site, memory);
     }
 }
 
@@ -379,7 +397,7 @@ pub(crate) fn allocate_buffer(call: &Call, pool: Handle) -> Guest<NetBuffer> {
     let size = NetBuffer::SIZE + Mdl::SIZE + record.data_size as usize;
     let storage = record.spare.pop().unwrap_or_else(|| {
         call.took_memory();
-        Storage { block: Block::zeroed(size), context: None }
+        Storage { block: call.machine.block(size), context: None }
     });
     record.outstanding += 1;
     let (owner, data_size) = (record.owner, record.data_size);
@@ -411,7 +429,7 @@ pub extern "win64" fn NdisFreeNetBuffer(buffer: Guest<NetBuffer>) {
         Some(_) => None,
     };
     if breach.is_none() {
-        release_buffer(&mut ledger, buffer);
+        release_buffer(&call, &mut ledger, buffer);
     }
     drop(ledger);
     if let Some((rule, message)) = breach {
@@ -420,15 +438,12 @@ pub extern "win64" fn NdisFreeNetBuffer(buffer: Guest<NetBuffer>) {
 }
 
 /// Puts a buffer back into its pool.
-pub(crate) fn release_buffer(ledger: &mut Ledger, buffer: Guest<NetBuffer>) {
+pub(crate) fn release_buffer(call: &Call, ledger: &mut Ledger, buffer: Guest<NetBuffer>) {
     let address = buffer.address();
     let Some(record) = ledger.nbs.get_mut(&address) else { return };
     record.free = true;
-    let pool = record.pool;
+    let (pool, site) = (record.pool, record.site);
     let Some(storage) = ledger.nb_storage.remove(&address) else { return };
     buffer.fill(FREED, NetBuffer::SIZE);
-    if let Some(pool) = ledger.pools.get_mut(&pool) {
-        pool.outstanding -= 1;
-        pool.spare.push(storage);
-    }
+    take_back(call, ledger, (pool, Kind::Nb, site), storage);
 }

@@ -85,7 +85,7 @@ pub(crate) fn send<L: Into<NblSpec>>(
             upper.sent += 1;
             upper.sent - 1
         };
-        let list = LabList::new(&spec.into(), source(module), pool(module), number);
+        let list = LabList::new(machine, &spec.into(), source(module), pool(module), number);
         lists.push(list.list);
         send::give_to_driver(machine, module, list.list, Direction::Send, false);
         lock(&module.upper).out.push(list);
@@ -264,6 +264,7 @@ pub(crate) fn hold(machine: &Machine, list: Guest<NetBufferList>, holder: Holder
     if let Some(record) = lock(&machine.ledger).nbls.get_mut(&list.address()) {
         record.holder = holder;
     }
+    chain::set_open(list, holder == Holder::Driver);
 }
 
 /// Marks a list as handed to the driver by a callback that runs.
@@ -273,6 +274,7 @@ pub(crate) fn hold_in_call(machine: &Machine, list: Guest<NetBufferList>) {
         record.since = Instant::now();
         record.in_call += 1;
     }
+    chain::set_open(list, true);
 }
 
 /// Notes that the callback that brought lists to the driver has returned: what it still holds, it

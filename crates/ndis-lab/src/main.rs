@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use ndis_lab::Parameter;
 
 mod program;
 
@@ -51,6 +52,9 @@ struct RunArguments {
     /// Put memory in front of unmapped pages
     #[arg(long)]
     guarded: bool,
+    /// A value of the driver's configuration: a number, decimal or after 0x, or a text
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, Parameter)>,
     /// Show what the driver prints
     #[arg(long)]
     print: bool,
@@ -85,6 +89,12 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn parameter(text: &str) -> Result<(String, Parameter), String> {
+    let (name, value) = text.split_once('=').ok_or("it has to be NAME=VALUE")?;
+    let Ok(value) = value.parse();
+    Ok((name.to_owned(), value))
 }
 
 fn imports(file: &PathBuf) -> Result<bool, Box<dyn std::error::Error>> {

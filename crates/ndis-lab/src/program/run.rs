@@ -27,6 +27,9 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<bool, Box<dyn Error>> {
         None => vec![ping()],
     };
     let mut builder = Lab::builder().print(arguments.print).guarded_memory(arguments.guarded);
+    for (name, value) in &arguments.parameters {
+        builder = builder.parameter(name, value.clone());
+    }
     if arguments.trace {
         builder = builder.trace_capacity(TRACE);
     }

@@ -22,8 +22,8 @@ fn seeds() -> u64 {
 ///   cancellable when cleanup of its handle returns (I07); it completes soon after.
 fn is_open(violation: &Violation) -> bool {
     let Violation { rule, message, .. } = violation;
-    let late = *rule == Rule::IllegalState
-        && message.ends_with("originates while the module is Pausing");
+    let late =
+        *rule == Rule::IllegalState && message.ends_with("originates while the module is Pausing");
     late || *rule == Rule::IrpLeft
 }
 

@@ -10,7 +10,10 @@
 //! done with it, or when it is cancelled. Frames for which there is no buffer wait in the queue
 //! until buffers come home.
 
-use super::control::{self, Client};
+use super::{
+    control::{self, Client},
+    turn::Turn,
+};
 use crate::{
     filter::{
         Framecast,
@@ -25,7 +28,7 @@ use crate::{
     },
 };
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use heapless::Deque;
 use protocol::{Direction, Frames, InjectReply, InjectRequest, Position, Reason, limits};
 
@@ -285,15 +288,8 @@ struct Waiting {
 pub struct Queue {
     /// One place more than may wait: for the one that is being served.
     waiting: SpinLock<Deque<Waiting, { limits::PENDING_REQUESTS + 1 }>>,
-    serving: AtomicU8,
+    turn: Turn,
 }
-
-/// [`Queue::serving`]: nobody serves.
-const IDLE: u8 = 0;
-/// [`Queue::serving`]: someone serves.
-const SERVING: u8 = 1;
-/// [`Queue::serving`]: someone serves, and must look again before it stops.
-const AGAIN: u8 = 2;
 
 /// How often one call empties the frame buffers into NDIS before a system thread goes on: callers
 /// have work of their own, and some are at DISPATCH_LEVEL.
@@ -309,7 +305,7 @@ impl Queue {
     /// Nothing waits.
     #[must_use]
     pub const fn new() -> Self {
-        Self { waiting: SpinLock::new(Deque::new()), serving: AtomicU8::new(IDLE) }
+        Self { waiting: SpinLock::new(Deque::new()), turn: Turn::new() }
     }
 
     /// Adds an injection, or refuses it when too many wait, and serves.
@@ -334,7 +330,7 @@ impl Queue {
     ///
     /// `<= DISPATCH_LEVEL`, with no lock held.
     pub fn serve(&self, module: &FilterModule) {
-        if !self.start() {
+        if !self.turn.take() {
             return;
         }
         let mut rounds = 0..ROUNDS;
@@ -344,7 +340,7 @@ impl Queue {
                 more = self.serve_one(module);
             }
             self.give_up_cancelled(&module.counters);
-            if !more && self.stop() {
+            if !more && self.turn.end() {
                 return;
             }
             if !rounds.is_empty() {
@@ -352,27 +348,13 @@ impl Queue {
             }
             if let Some(running) = module.origin.enter() {
                 // Whoever looks from now on serves; the system thread looks in any case.
-                self.serving.store(IDLE, Ordering::Release);
+                self.turn.give_up();
                 running.go_on_later();
                 return;
             }
             // Nothing is originated any more: to refuse what waits is soon done.
             rounds = 0..ROUNDS;
         }
-    }
-
-    /// Whether the caller is to serve; if not, whoever does looks again.
-    fn start(&self) -> bool {
-        let next = |serving| Some(if serving == IDLE { SERVING } else { AGAIN });
-        let before = self.serving.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
-        before == Ok(IDLE)
-    }
-
-    /// Whether the caller is done; if not, it serves again.
-    fn stop(&self) -> bool {
-        let next = |serving| Some(if serving == AGAIN { SERVING } else { IDLE });
-        let before = self.serving.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
-        before == Ok(SERVING)
     }
 
     /// Originates frames of the first injection; whether there may be more to do at once.

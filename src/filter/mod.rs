@@ -9,7 +9,8 @@
 //! **One atomic word decides** whether a module runs: the gate in its
 //! [`Origin`](crate::ndis::Origin). Whoever passes or originates enters it for the length of a
 //! call, and every list of our own that NDIS has counts as one who is inside. A pause closes the
-//! gate; the last one to leave completes it. Nothing waits, nothing polls, nothing times out.
+//! gate and waits for the calls that are inside, which is soon done, so that nothing is originated
+//! once it has answered; the last list to come home completes it. Nothing polls, nothing times out.
 //!
 //! **Spin locks** guard single values for a few instructions: the list of modules
 //! ([`adapters`]), a module's [`state`] and plan, the queue of waiting injections, the free list

@@ -80,6 +80,8 @@ pub(super) unsafe extern "C" fn attach<F: Filter>(
         // detached before the driver deregisters.
         let later = unsafe { Later::new(driver, go_on::<F>) }?;
         let origin = Shared::try_new(Origin::new(handle, later))?;
+        // SAFETY: a shared value stays where it is, and this one is not shared yet.
+        unsafe { origin.initialise() };
         let result = try_attach(&*context.filter, &adapter, &origin);
         if result.is_err() {
             origin.free();

@@ -27,6 +27,7 @@
 
 mod attach;
 mod callbacks;
+mod calls;
 mod chain;
 mod device;
 mod driver;

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "hands chains to NDIS")]
 
 use super::{
+    calls::{Call, Calls},
     chain::NetBufferListQueue,
     gate::{Closing, Drained, Gate, Pass},
     handle::FilterHandle,
@@ -40,13 +41,27 @@ pub struct Origin<T> {
     handle: FilterHandle,
     gate: Gate<Pools<T>, PauseCompletion>,
     rebuilds: AtomicU32,
+    calls: Calls,
     later: Later,
 }
 
 impl<T: Send + 'static> Origin<T> {
     /// An origin that is closed and has no pools; `later` is for [`Running::go_on_later`].
-    pub(super) const fn new(handle: FilterHandle, later: Later) -> Self {
-        Self { handle, gate: Gate::closed(), rebuilds: AtomicU32::new(0), later }
+    ///
+    /// To be [initialised](Origin::initialise) where it is to stay.
+    pub(super) fn new(handle: FilterHandle, later: Later) -> Self {
+        let rebuilds = AtomicU32::new(0);
+        Self { handle, gate: Gate::closed(), rebuilds, calls: Calls::new(), later }
+    }
+
+    /// Makes what has a place of its own.
+    ///
+    /// # Safety
+    ///
+    /// The origin does not move any more, and nobody else uses it yet.
+    pub(super) unsafe fn initialise(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.calls.initialise() };
     }
 
     /// The right to pass data and to originate it, if the module is running.
@@ -55,7 +70,8 @@ impl<T: Send + 'static> Origin<T> {
     ///
     /// `<= DISPATCH_LEVEL`.
     pub fn enter(&self) -> Option<Running<'_, T>> {
-        self.gate.enter().map(|pass| Running { origin: self, pass })
+        let call = self.calls.begin();
+        self.gate.enter().map(|pass| Running { origin: self, _call: call, pass })
     }
 
     /// Whether something is under way: a call, or a list that has not come home.
@@ -87,11 +103,17 @@ impl<T: Send + 'static> Origin<T> {
         })
     }
 
-    /// Stops the module: nothing new passes, and nothing new is originated.
+    /// Stops the module: when this returns, nothing new passes, and nothing is originated any more.
     ///
     /// `None` where it is not running.
+    ///
+    /// # IRQL
+    ///
+    /// `PASSIVE_LEVEL`: it waits for calls that found the module running.
     pub(super) fn close(&self) -> Option<Closing<'_, Pools<T>, PauseCompletion>> {
-        self.gate.close()
+        let closing = self.gate.close();
+        self.calls.wait_for_all();
+        closing
     }
 
     /// Frees all that was made with the handle of a module that is not running and has no list
@@ -121,6 +143,8 @@ impl<T> Origin<T> {
 #[must_use = "the module may pause as soon as this is dropped"]
 pub struct Running<'o, T> {
     origin: &'o Origin<T>,
+    /// Ends before the pass: while there is a pass, the origin is there.
+    _call: Call<'o>,
     pass: Pass<'o, Pools<T>, PauseCompletion>,
 }
 

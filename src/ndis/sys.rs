@@ -31,12 +31,13 @@ mod bindings {
 
 pub(super) use bindings::*;
 pub(super) use wdk_sys::ntddk::{
-    IoReleaseCancelSpinLock, IofCompleteRequest, KeAcquireSpinLockRaiseToDpc, KeReleaseSpinLock,
+    IoReleaseCancelSpinLock, IofCompleteRequest, KeAcquireSpinLockRaiseToDpc, KeInitializeEvent,
+    KeReleaseSpinLock, KeSetEvent, KeWaitForSingleObject,
 };
 pub(super) use wdk_sys::{
     DRIVER_OBJECT, FILE_OBJECT, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,
-    IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, KIRQL, KSPIN_LOCK, MDL, PDEVICE_OBJECT, PDRIVER_DISPATCH,
-    PIRP, PVOID, SL_PENDING_RETURNED, UCHAR, ULONG, UNICODE_STRING, USHORT,
+    IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, KEVENT, KIRQL, KSPIN_LOCK, MDL, PDEVICE_OBJECT,
+    PDRIVER_DISPATCH, PIRP, PVOID, SL_PENDING_RETURNED, UCHAR, ULONG, UNICODE_STRING, USHORT,
 };
 
 /// `MEMORY_ALLOCATION_ALIGNMENT`, ntdef.h.

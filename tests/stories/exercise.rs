@@ -1,7 +1,7 @@
 //! The driver's whole life as seeds have it: `cargo xtask exercise` in small.
 
 use framecast_tests::driver_file;
-use ndis_lab::exercise::{Exercise, Outcome};
+use ndis_lab::exercise::Exercise;
 
 /// Stories of the driver, and of hostile programs that know its requests.
 fn exercise() -> Exercise {
@@ -11,20 +11,11 @@ fn exercise() -> Exercise {
         .fold(Exercise::new(driver_file()), |exercise, (code, input)| exercise.code(code, input))
 }
 
-/// Stops a test if the driver broke a rule, but for one: a thread that asked before FilterPause
-/// began whether the module runs may originate after FilterPause returned PENDING. The pause waits
-/// for what it originates; whether it may do so is undecided.
-#[track_caller]
-fn expect_clean(mut outcome: Outcome) {
-    outcome.findings.retain(|finding| !finding.message.ends_with("while the module is Pausing"));
-    outcome.expect_clean();
-}
-
 #[test]
 fn the_driver_keeps_every_rule_whatever_happens_at_the_same_time() {
     let exercise = exercise();
     for seed in 1..=100 {
-        expect_clean(exercise.story(seed).expect("the driver loads"));
+        exercise.story(seed).expect("the driver loads").expect_clean();
     }
 }
 
@@ -35,7 +26,7 @@ fn the_driver_keeps_every_rule_whichever_allocation_fails() {
         for fault in 1.. {
             let outcome = exercise.story_with_fault(seed, fault).expect("the driver loads");
             let struck = outcome.struck();
-            expect_clean(outcome);
+            outcome.expect_clean();
             if !struck {
                 break;
             }

@@ -159,13 +159,11 @@ impl fmt::Display for Check {
     }
 }
 
-/// Whether a text is the number and name of a rule, as the lab prints them.
-pub(super) fn is_rule(text: &str) -> bool {
-    let Some((number, name)) = text.split_once(' ') else { return false };
-    let [kind, digits @ ..] = number.as_bytes() else { return false };
-    b"CIK".contains(kind)
-        && digits.len() == 2
-        && digits.iter().all(u8::is_ascii_digit)
-        && name.starts_with(|first: char| first.is_ascii_uppercase())
-        && name.chars().all(char::is_alphanumeric)
+/// Whether a text looks like the number and name of a rule: `C12 PoolInUse`.
+fn is_rule(text: &str) -> bool {
+    text.split_once(' ').is_some_and(|(number, name)| {
+        number.ends_with(|last: char| last.is_ascii_digit())
+            && name.starts_with(|first: char| first.is_ascii_uppercase())
+            && name.chars().all(char::is_alphanumeric)
+    })
 }

@@ -13,9 +13,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use ndis_lab::Rule;
 use serde_json::Value;
 
-use super::{Check, Mutant, patch};
+use super::{Check, Mutant};
 use crate::workspace::Workspace;
 
 /// The stories that do not run the driver that they are told of.
@@ -24,9 +25,9 @@ const BESIDE: &[&str] = &["demo", "image", "mutants", "plan", "state", "ui"];
 /// The stories that are told first: those that assert nothing before the lab's verdict.
 const FIRST: &str = "verdict";
 
-/// The stories that take long, for they try many seeds. They are told last, and of a mutant only if
-/// what is expected has not been found yet.
-const LONG: &[&str] = &["exercise", "schedules"];
+/// The stories that take long, for they try many seeds or make every allocation fail. They are told
+/// last, and of a mutant only if what is expected has not been found yet.
+const LONG: &[&str] = &["exercise", "faults", "schedules"];
 
 /// How long one story of a mutant may take: longer than a pause that never completes, ten seconds.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -94,8 +95,9 @@ impl Findings {
     fn add(&mut self, story: &str, failure: Failure, output: &str) {
         self.stories.insert(story.to_owned(), failure);
         let heads = output.lines().filter_map(|line| line.split_once(": "));
-        let rules = heads.map(|(head, _)| head).filter(|head| patch::is_rule(head));
-        self.rules.extend(rules.map(str::to_owned));
+        let heads: BTreeSet<_> = heads.map(|(head, _)| head).collect();
+        let rules = Rule::ALL.iter().map(ToString::to_string);
+        self.rules.extend(rules.filter(|rule| heads.contains(rule.as_str())));
     }
 }
 

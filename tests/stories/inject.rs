@@ -149,7 +149,7 @@ fn more_frames_than_buffers_wait_for_buffers_and_keep_their_order() {
     let client = stage.client();
     let frames: Vec<_> = (0..1000).map(|number| frame(number, 60 + number % 900)).collect();
     for policy in [Policy::Inline, Policy::Deferred] {
-        adapter.take_wire();
+        drop(adapter.take_wire());
         adapter.set_send_policy(policy);
         let done = client.inject(adapter.config().luid, Direction::Send, &batch(&frames));
         assert_eq!(done.expect("the injection is taken").done(), frames.len());
@@ -328,7 +328,7 @@ fn what_may_be_under_way_on_a_handle_is_bounded() {
     let stage = Stage::new();
     let adapters: Vec<_> = (1..=5)
         .map(|number| stage.adapter(AdapterConfig::numbered(number)))
-        .inspect(|adapter| adapter.hold_sends())
+        .inspect(ndis_lab::Stack::hold_sends)
         .collect();
     let client = stage.client();
     let one = batch([frame(0, 60)]);
@@ -339,7 +339,9 @@ fn what_may_be_under_way_on_a_handle_is_bounded() {
     let under_way: Vec<_> = (0..limits::HANDLE_REQUESTS).map(begin).collect();
     assert!(under_way.iter().all(|it| !it.is_done()));
     assert_eq!(begin(0).wait().status, QUOTA_EXCEEDED);
-    adapters.iter().for_each(|adapter| adapter.release_sends(Order::Forward));
+    for adapter in &adapters {
+        adapter.release_sends(Order::Forward);
+    }
     assert!(under_way.into_iter().all(|it| it.wait().status == NtStatus::SUCCESS));
     drop(client);
     stage.end();
@@ -392,15 +394,15 @@ fn requests_from_many_threads_keep_their_own_order() {
     adapter.set_send_policy(Policy::Deferred);
     let luid = adapter.config().luid;
     std::thread::scope(|scope| {
-        for thread in 0..4_usize {
+        for thread in 0..4_u8 {
             let client = stage.client();
             scope.spawn(move || {
                 for round in 0..10 {
-                    let frames = (0..50).map(|number| {
-                        let mut frame = frame(number, 64);
-                        frame[14] = thread as u8;
-                        frame[15] = (round * 50 + number) as u8;
-                        frame[16] = ((round * 50 + number) >> 8) as u8;
+                    let frames = (0..50_u16).map(|number| {
+                        let mut frame = frame(number.into(), 64);
+                        let place = round * 50 + number;
+                        frame[14] = thread;
+                        frame[15..17].copy_from_slice(&place.to_le_bytes());
                         frame
                     });
                     let done = client.inject(luid, Direction::Send, &batch(frames));

@@ -28,23 +28,23 @@ fn a_module_lives_through_every_state_of_ndis() {
 fn clients_see_the_state_of_an_adapter() {
     let stage = Stage::new();
     let client = stage.client();
-    let state = || client.adapters().expect("adapters").first().and_then(|it| it.state);
-    assert_eq!(state(), None);
+    let seen = || client.adapters().expect("adapters").first().and_then(|it| it.state);
+    assert_eq!(seen(), None);
     let adapter = stage.driver.attach(roomy()).expect("attach");
-    assert_eq!(state(), Some(AdapterState::Paused));
+    assert_eq!(seen(), Some(AdapterState::Paused));
     adapter.start().expect("restart");
-    assert_eq!(state(), Some(AdapterState::Running));
+    assert_eq!(seen(), Some(AdapterState::Running));
     adapter.hold_sends();
     let pending =
         inject_pending(&client, adapter.config().luid, Direction::Send, &batch([frame(0, 60)]));
     assert!(adapter.begin_pause(), "a frame is under way");
-    assert_eq!(state(), Some(AdapterState::Pausing));
+    assert_eq!(seen(), Some(AdapterState::Pausing));
     adapter.release_sends(Order::Forward);
     adapter.finish_pause();
-    assert_eq!(state(), Some(AdapterState::Paused));
+    assert_eq!(seen(), Some(AdapterState::Paused));
     assert_eq!(pending.wait().status, NtStatus::SUCCESS);
     adapter.detach();
-    assert_eq!(state(), None);
+    assert_eq!(seen(), None);
     drop(client);
     stage.end();
 }

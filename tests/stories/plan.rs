@@ -35,7 +35,7 @@ proptest! {
     fn every_plan_can_be_carried_out(needs in needs(), own in own_contexts()) {
         let plan = Plan::new(needs, own);
         let context = u32::from(own) + u32::from(plan.context_backfill);
-        prop_assert!(context <= u32::from(u16::MAX), "context {context} does not fit NDIS' size");
+        prop_assert!(u16::try_from(context).is_ok(), "context {context} does not fit NDIS' size");
         prop_assert_eq!(u32::from(plan.context_backfill) % ALIGNMENT, 0);
         prop_assert!(plan.max_frame > HEADER);
         prop_assert!(plan.max_frame <= FRAME_LIMIT);

@@ -84,7 +84,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         }
         Ok::<_, anyhow::Error>(())
     })?;
-    report.conclude()
+    report.conclude(workspace)
 }
 
 /// Says that there is no lab for this host.

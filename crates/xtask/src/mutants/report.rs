@@ -1,11 +1,15 @@
 //! What is printed about mutants.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use comfy_table::{Table, presets};
 
 use super::{Check, Mutant, stories::Findings};
+use crate::workspace::Workspace;
 
 /// What became of each mutant, as it is found out.
 #[derive(Debug)]
@@ -16,12 +20,20 @@ pub(super) struct Report {
     rows: Vec<[String; 3]>,
     /// Those that are not caught as their patch says.
     survivors: Vec<String>,
+    /// The mistakes, and every story that each makes fail.
+    details: Vec<String>,
 }
 
 impl Report {
     pub(super) fn new(count: usize) -> Self {
         eprintln!("Building the driver as it is, then {count} mutants of it");
-        Self { count, start: Instant::now(), rows: Vec::new(), survivors: Vec::new() }
+        Self {
+            count,
+            start: Instant::now(),
+            rows: Vec::new(),
+            survivors: Vec::new(),
+            details: Vec::new(),
+        }
     }
 
     /// Takes what was found of the driver as it is, which must be nothing.
@@ -59,17 +71,22 @@ impl Report {
         if !missing.is_empty() {
             self.survivors.push(format!("{name} ({})", missing.join(", ")));
         }
+        let (mistake, told) = (mutant.mistake(), findings.told());
+        self.details.push(format!("{name}: {verdict}\n    {mistake}\n{told}"));
         let failed = findings.stories.len().to_string();
         self.rows.push([name.to_owned(), caught_by, failed]);
     }
 
-    /// Prints the table.
-    pub(super) fn conclude(self) -> Result<()> {
+    /// Prints the table, and writes the details to a file.
+    pub(super) fn conclude(self, workspace: &Workspace) -> Result<()> {
+        let file = workspace.target().join("mutants/report.txt");
+        fs::write(&file, self.details.join("\n"))
+            .context("cannot write target/mutants/report.txt")?;
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN);
         table.set_header(["mutant", "caught by", "stories that fail"]);
         table.add_rows(self.rows);
-        println!("{table}");
+        println!("{table}\n{}", workspace.shown(&file));
         if !self.survivors.is_empty() {
             bail!(
                 "{} of {} mutants are not caught by what their patch names: {}",

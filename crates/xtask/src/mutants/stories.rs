@@ -20,7 +20,7 @@ use super::{Check, Mutant};
 use crate::workspace::Workspace;
 
 /// The stories that do not run the driver that they are told of.
-const BESIDE: &[&str] = &["demo", "image", "mutants", "plan", "state", "ui"];
+const BESIDE: &[&str] = &["any_filter", "demo", "image", "mutants", "plan", "state", "ui"];
 
 /// The stories that are told first: those that assert nothing before the lab's verdict.
 const FIRST: &str = "verdict";
@@ -90,6 +90,12 @@ impl Findings {
     /// Whether all of the checks reported something.
     pub(super) fn satisfy(&self, checks: &[Check]) -> bool {
         checks.iter().all(|check| self.contain(check))
+    }
+
+    /// The stories that failed and how, a line each.
+    pub(super) fn told(&self) -> String {
+        let line = |(name, how): (&String, &Failure)| format!("    {how:?} in {name}\n");
+        self.stories.iter().map(line).collect()
     }
 
     fn add(&mut self, story: &str, failure: Failure, output: &str) {

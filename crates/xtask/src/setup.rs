@@ -287,8 +287,12 @@ fn libclang() -> Option<PathBuf> {
     if let Some(named) = env::var_os("LIBCLANG_PATH") {
         return Some(named.into());
     }
+    // Not libclang-cpp, which is another library and often there alone.
     let is_libclang = |name: &str| {
-        name.starts_with("libclang.so") || name.starts_with("libclang-") || name == "libclang.dylib"
+        let of_version = name.strip_prefix("libclang-");
+        name.starts_with("libclang.so")
+            || of_version.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+            || name == "libclang.dylib"
     };
     let of_llvm = llvm("lib", is_libclang).and_then(|file| Some(file.parent()?.to_path_buf()));
     of_llvm.or_else(|| {

@@ -11,7 +11,8 @@ use crate::{
 use heapless::Vec;
 use protocol::{
     AdapterRecord, AdapterState, AdaptersReply, CountersReply, CountersRequest, InjectReply,
-    PROTOCOL_VERSION, Reason, Request, RequestHeader, VersionReply, limits,
+    MirrorReply, MirrorsReply, PROTOCOL_VERSION, Reason, Request, RequestHeader, TapBatch,
+    TapReply, VersionReply, limits,
 };
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -71,6 +72,7 @@ impl Device for Framecast {
             Ok(Request::Adapters) => request.reply(|output| self.list(output)),
             Ok(Request::Counters) => self.counters(request),
             Ok(Request::Inject) => inject::inject(self, client, request),
+            Ok(_) => self.refuse(request, Status::NOT_SUPPORTED),
             Err(status) => self.refuse(request, status),
         }
     }
@@ -133,7 +135,14 @@ fn check(request: &ControlRequest<'_>) -> Result<Request, Status> {
     if header.version != PROTOCOL_VERSION {
         return Err(Status::REVISION_MISMATCH);
     }
-    let bare = matches!(kind, Request::Version | Request::Adapters);
+    let bare = matches!(
+        kind,
+        Request::Version
+            | Request::Adapters
+            | Request::TapRead
+            | Request::TapStop
+            | Request::Mirrors
+    );
     if header.reserved != 0 || (bare && !rest.is_empty()) {
         return Err(Status::INVALID_PARAMETER);
     }
@@ -142,6 +151,11 @@ fn check(request: &ControlRequest<'_>) -> Result<Request, Status> {
         Request::Adapters => size_of::<AdaptersReply>(),
         Request::Counters => size_of::<CountersReply>(),
         Request::Inject => size_of::<InjectReply>(),
+        Request::TapStart => size_of::<TapReply>(),
+        Request::TapRead | Request::TapStop => size_of::<TapBatch>(),
+        Request::MirrorAdd => size_of::<MirrorReply>(),
+        Request::MirrorRemove => 0,
+        Request::Mirrors => size_of::<MirrorsReply>(),
     };
     if request.output_length() < least { Err(Status::BUFFER_TOO_SMALL) } else { Ok(kind) }
 }

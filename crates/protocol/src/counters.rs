@@ -29,6 +29,16 @@ pub enum Reason {
     SendsRejectedPaused,
     /// Passing receives that were returned because the module was not running.
     ReceivesRejectedPaused,
+    /// Frames of this adapter that were copied to taps: once for each tap.
+    Tapped,
+    /// Frames of this adapter that a tap could not copy.
+    TapDropped,
+    /// Copies for mirrors that the drivers below this adapter sent.
+    MirrorSent,
+    /// Frames of this adapter that a mirror did not send, whatever the reason.
+    MirrorDropped,
+    /// Mirrors that were refused because their frames would have come back.
+    MirrorLoopsRefused,
 }
 
 /// How many counters there are.
@@ -36,7 +46,7 @@ pub const COUNTERS: usize = Reason::ALL.len();
 
 impl Reason {
     /// Every reason, in the order of [`CountersReply::values`].
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Sent,
         Self::Indicated,
         Self::Bytes,
@@ -48,6 +58,11 @@ impl Reason {
         Self::BadRequests,
         Self::SendsRejectedPaused,
         Self::ReceivesRejectedPaused,
+        Self::Tapped,
+        Self::TapDropped,
+        Self::MirrorSent,
+        Self::MirrorDropped,
+        Self::MirrorLoopsRefused,
     ];
 
     /// The place of this counter in [`CountersReply::values`].

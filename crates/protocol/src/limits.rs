@@ -14,3 +14,21 @@ pub const HANDLE_REQUESTS: usize = 256;
 
 /// Frames that may join into one NET_BUFFER_LIST.
 pub const LIST_FRAMES: u32 = 64;
+
+/// Adapters that the driver serves.
+pub const ADAPTERS: usize = 128;
+
+/// Taps that there may be at a time.
+pub const TAPS: usize = 32;
+
+/// Bytes of the smallest buffer that a tap may have.
+pub const TAP_BUFFER_LEAST: u32 = 64 << 10;
+
+/// Bytes of the largest buffer that a tap may have.
+pub const TAP_BUFFER_MOST: u32 = 16 << 20;
+
+/// Mirrors that there may be at a time.
+pub const MIRRORS: usize = 64;
+
+/// Instructions that a capture filter may have.
+pub const FILTER_INSTRUCTIONS: usize = 4096;

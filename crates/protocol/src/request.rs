@@ -14,11 +14,34 @@ pub enum Request {
     Counters,
     /// Originate a batch of frames on one adapter.
     Inject,
+    /// Begin to copy the frames of adapters; a handle has one tap at a time.
+    TapStart,
+    /// Read what the handle's tap has copied; waits until there is enough, or for a time.
+    TapRead,
+    /// End the handle's tap. What was not read is lost.
+    TapStop,
+    /// Begin to send copies of one adapter's frames on another.
+    MirrorAdd,
+    /// End a mirror, whoever added it.
+    MirrorRemove,
+    /// The mirrors that there are.
+    Mirrors,
 }
 
 impl Request {
     /// Every request.
-    pub const ALL: [Self; 4] = [Self::Version, Self::Adapters, Self::Counters, Self::Inject];
+    pub const ALL: [Self; 10] = [
+        Self::Version,
+        Self::Adapters,
+        Self::Counters,
+        Self::Inject,
+        Self::TapStart,
+        Self::TapRead,
+        Self::TapStop,
+        Self::MirrorAdd,
+        Self::MirrorRemove,
+        Self::Mirrors,
+    ];
 
     /// The control code: FILE_DEVICE_NETWORK, METHOD_BUFFERED, read and write access.
     ///
@@ -32,6 +55,12 @@ impl Request {
             Self::Adapters => 0x801,
             Self::Counters => 0x802,
             Self::Inject => 0x803,
+            Self::TapStart => 0x804,
+            Self::TapRead => 0x805,
+            Self::TapStop => 0x806,
+            Self::MirrorAdd => 0x807,
+            Self::MirrorRemove => 0x808,
+            Self::Mirrors => 0x809,
         };
         FILE_DEVICE_NETWORK << 16 | FILE_READ_AND_WRITE_DATA << 14 | function << 2
     }

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     ndis::{
-        BorrowedIndication, Error, Homecoming, Module, Origin, PoolSizes, ReceiveIndication,
-        RestartAttributes, Result, Running, SendRequest, Shared, SpinLock,
+        BorrowedIndication, Error, Homecoming, Module, Origin, Passing, PoolSizes,
+        ReceiveIndication, RestartAttributes, Result, SendRequest, Shared, SpinLock,
     },
     services::inject::{self, Ticket},
 };
@@ -108,20 +108,16 @@ impl Module for FilterModule {
         self.injections.serve(self);
     }
 
-    fn send(&self, request: SendRequest<'_>, running: Option<&Running<'_, Ticket>>) {
-        self.pass_down(request, running);
+    fn send(&self, request: SendRequest<'_>, passing: Option<&Passing<'_>>) {
+        self.pass_down(request, passing);
     }
 
-    fn receive(&self, indication: ReceiveIndication<'_>, running: Option<&Running<'_, Ticket>>) {
-        self.pass_up(indication, running);
+    fn receive(&self, indication: ReceiveIndication<'_>, passing: Option<&Passing<'_>>) {
+        self.pass_up(indication, passing);
     }
 
-    fn receive_borrowed(
-        &self,
-        indication: &BorrowedIndication<'_>,
-        running: Option<&Running<'_, Ticket>>,
-    ) {
-        self.pass_up_borrowed(indication, running);
+    fn receive_borrowed(&self, indication: &BorrowedIndication<'_>, passing: Option<&Passing<'_>>) {
+        self.pass_up_borrowed(indication, passing);
     }
 
     fn came_home(&self, lists: &mut Homecoming<'_, Ticket>) {

@@ -10,7 +10,7 @@ use super::{
     later::Later,
     memory::Shared,
     oid::{self, OidRequest},
-    origin::{Origin, PauseCompletion, Running},
+    origin::{Origin, Passing, PauseCompletion},
     restart::RestartAttributes,
     status::{Error, Result, Status},
     sys::{
@@ -34,8 +34,8 @@ impl<F: Filter> Attached<F> {
         self.origin.handle()
     }
 
-    fn enter(&self) -> Option<Running<'_, Ticket<F>>> {
-        self.origin.enter()
+    fn passing(&self) -> Option<Passing<'_>> {
+        self.origin.passing()
     }
 }
 
@@ -79,9 +79,7 @@ pub(super) unsafe extern "C" fn attach<F: Filter>(
         // SAFETY: FilterSetOptions brought the driver's handle, before any attach; modules are
         // detached before the driver deregisters.
         let later = unsafe { Later::new(driver, go_on::<F>) }?;
-        let origin = Shared::try_new(Origin::new(handle, later))?;
-        // SAFETY: a shared value stays where it is, and this one is not shared yet.
-        unsafe { origin.initialise() };
+        let origin = Shared::try_new(Origin::try_new(handle, later)?)?;
         let result = try_attach(&*context.filter, &adapter, &origin);
         if result.is_err() {
             origin.free();
@@ -178,7 +176,7 @@ pub(super) unsafe extern "C" fn pause<F: Filter>(
     Status::from(closing.drain(PauseCompletion::new(attached.handle()))).as_raw()
 }
 
-/// What [`Running::go_on_later`] queued.
+/// What [`Running::go_on_later`](super::Running::go_on_later) queued.
 unsafe extern "C" fn go_on<F: Filter>(context: PVOID, _item: NDIS_HANDLE) {
     // SAFETY: `attach` set the context, and what is queued keeps the module from pausing.
     let Some(attached) = (unsafe { attached::<F>(context) }) else { return };
@@ -203,7 +201,7 @@ pub(super) unsafe extern "C" fn send<F: Filter>(
     let lists = unsafe { ForeignChain::from_raw(lists) };
     if let (Some(attached), Some(lists)) = (attached, lists) {
         let request = SendRequest::new(attached.handle(), lists, port, flags);
-        attached.module.send(request, attached.enter().as_ref());
+        attached.module.send(request, attached.passing().as_ref());
     }
 }
 
@@ -243,11 +241,11 @@ pub(super) unsafe extern "C" fn receive<F: Filter>(
     let lists = unsafe { ForeignChain::from_raw(lists) };
     if let (Some(attached), Some(lists)) = (attached, lists) {
         let borrowed = BorrowedIndication::new(attached.handle(), lists, port, count, flags);
-        let running = attached.enter();
+        let passing = attached.passing();
         if flags & sys::NDIS_RECEIVE_FLAGS_RESOURCES == 0 {
-            attached.module.receive(ReceiveIndication::new(borrowed), running.as_ref());
+            attached.module.receive(ReceiveIndication::new(borrowed), passing.as_ref());
         } else {
-            attached.module.receive_borrowed(&borrowed, running.as_ref());
+            attached.module.receive_borrowed(&borrowed, passing.as_ref());
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     event::{DevicePnPEvent, NetPnPEvent, StatusIndication},
     memory::Shared,
     oid::{OidAnswer, OidRequest},
-    origin::{Origin, Running},
+    origin::{Origin, Passing},
     pool::PoolSizes,
     restart::RestartAttributes,
     status::{Error, Result, Status},
@@ -90,54 +90,46 @@ pub trait Module: Send + Sync + Sized + 'static {
     /// `PASSIVE_LEVEL`.
     fn detached(&self) {}
 
-    /// Does what [`Running::go_on_later`] asked for.
+    /// Does what [`Running::go_on_later`](super::Running::go_on_later) asked for.
     ///
     /// # IRQL
     ///
     /// `PASSIVE_LEVEL`.
     fn go_on(&self) {}
 
-    /// Takes lists that the drivers above want sent; `running` if the module is.
+    /// Takes lists that the drivers above want sent; `passing` if the module is running.
     ///
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`.
-    fn send(&self, request: SendRequest<'_>, running: Option<&Running<'_, Self::Ticket>>) {
-        match running {
-            Some(running) => request.forward(running),
+    fn send(&self, request: SendRequest<'_>, passing: Option<&Passing<'_>>) {
+        match passing {
+            Some(passing) => request.forward(passing),
             None => request.complete(Status::PAUSED),
         }
     }
 
-    /// Takes lists that the drivers below received; `running` if the module is.
+    /// Takes lists that the drivers below received; `passing` if the module is running.
     ///
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`.
-    fn receive(
-        &self,
-        indication: ReceiveIndication<'_>,
-        running: Option<&Running<'_, Self::Ticket>>,
-    ) {
-        match running {
-            Some(running) => indication.forward(running),
+    fn receive(&self, indication: ReceiveIndication<'_>, passing: Option<&Passing<'_>>) {
+        match passing {
+            Some(passing) => indication.forward(passing),
             None => indication.give_back(),
         }
     }
 
-    /// Looks at lists that the drivers below want back when this returns; `running` if the module
-    /// is.
+    /// Looks at lists that the drivers below want back when this returns; `passing` if the
+    /// module is running.
     ///
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`.
-    fn receive_borrowed(
-        &self,
-        indication: &BorrowedIndication<'_>,
-        running: Option<&Running<'_, Self::Ticket>>,
-    ) {
-        if let Some(running) = running {
-            indication.forward(running);
+    fn receive_borrowed(&self, indication: &BorrowedIndication<'_>, passing: Option<&Passing<'_>>) {
+        if let Some(passing) = passing {
+            indication.forward(passing);
         }
     }
 

@@ -82,6 +82,11 @@ impl<T, D: Drained> Gate<T, D> {
         }
     }
 
+    /// Whether the gate lets in now.
+    pub(super) fn is_open(&self) -> bool {
+        self.word.load(Ordering::Acquire) & OPEN != 0
+    }
+
     /// Whether someone is inside.
     pub(super) fn is_occupied(&self) -> bool {
         self.word.load(Ordering::Acquire) >= ONE

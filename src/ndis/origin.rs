@@ -11,7 +11,10 @@ use super::{
     status::Result,
     sys::{self, PVOID, ULONG},
 };
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::{
+    marker::PhantomData,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 /// Tells NDIS that a pause that was answered with PENDING is complete.
 ///
@@ -48,23 +51,15 @@ pub struct Origin<T> {
 impl<T: Send + 'static> Origin<T> {
     /// An origin that is closed and has no pools; `later` is for [`Running::go_on_later`].
     ///
-    /// To be [initialised](Origin::initialise) where it is to stay.
-    pub(super) fn new(handle: FilterHandle, later: Later) -> Self {
+    /// # Errors
+    ///
+    /// [`Error::Resources`](super::Error::Resources).
+    pub(super) fn try_new(handle: FilterHandle, later: Later) -> Result<Self> {
         let rebuilds = AtomicU32::new(0);
-        Self { handle, gate: Gate::closed(), rebuilds, calls: Calls::new(), later }
+        Ok(Self { handle, gate: Gate::closed(), rebuilds, calls: Calls::try_new()?, later })
     }
 
-    /// Makes what has a place of its own.
-    ///
-    /// # Safety
-    ///
-    /// The origin does not move any more, and nobody else uses it yet.
-    pub(super) unsafe fn initialise(&self) {
-        // SAFETY: the caller's promise.
-        unsafe { self.calls.initialise() };
-    }
-
-    /// The right to pass data and to originate it, if the module is running.
+    /// The right to originate data, if the module is running.
     ///
     /// # IRQL
     ///
@@ -130,6 +125,11 @@ impl<T> Origin<T> {
         self.handle
     }
 
+    /// The right to pass data on, if the module is running: one load.
+    pub(super) fn passing(&self) -> Option<Passing<'_>> {
+        self.gate.is_open().then_some(Passing { handle: self.handle, _call: PhantomData })
+    }
+
     pub(super) const fn gate(&self) -> &Gate<Pools<T>, PauseCompletion> {
         &self.gate
     }
@@ -139,7 +139,23 @@ impl<T> Origin<T> {
     }
 }
 
-/// The right to pass data and to originate it; while it lives, the module does not pause.
+/// The right to pass other drivers' data on: the module was running when NDIS brought them.
+///
+/// A pause does not wait for it: what is passed on is not this module's, and whoever answers for
+/// it has paused before, or waits for it itself.
+pub struct Passing<'m> {
+    handle: FilterHandle,
+    /// Stays on its processor: it is meant for the length of a call.
+    _call: PhantomData<(&'m (), *mut ())>,
+}
+
+impl Passing<'_> {
+    pub(super) const fn handle(&self) -> FilterHandle {
+        self.handle
+    }
+}
+
+/// The right to originate data; while it lives, the module does not pause.
 #[must_use = "the module may pause as soon as this is dropped"]
 pub struct Running<'o, T> {
     origin: &'o Origin<T>,

@@ -31,8 +31,9 @@ mod bindings {
 
 pub(super) use bindings::*;
 pub(super) use wdk_sys::ntddk::{
-    IoReleaseCancelSpinLock, IofCompleteRequest, KeAcquireSpinLockRaiseToDpc, KeInitializeEvent,
-    KeReleaseSpinLock, KeSetEvent, KeWaitForSingleObject,
+    ExAcquirePushLockExclusiveEx, ExReleasePushLockExclusiveEx, IoReleaseCancelSpinLock,
+    IofCompleteRequest, KeAcquireSpinLockRaiseToDpc, KeEnterCriticalRegion, KeInitializeEvent,
+    KeLeaveCriticalRegion, KeReleaseSpinLock, KeSetEvent, KeWaitForSingleObject,
 };
 pub(super) use wdk_sys::{
     DRIVER_OBJECT, FILE_OBJECT, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,

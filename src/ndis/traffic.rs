@@ -4,7 +4,7 @@
 use super::{
     chain::ForeignChain,
     handle::FilterHandle,
-    origin::Running,
+    origin::Passing,
     status::Status,
     sys::{self, NDIS_PORT_NUMBER, ULONG},
 };
@@ -81,8 +81,8 @@ impl SendRequest<'_> {
     /// That of FilterSendNetBufferLists, with no lock held.
     ///
     /// Follows NdisFSendNetBufferLists.
-    pub fn forward<T>(self, running: &Running<'_, T>) {
-        if running.handle() != self.handle {
+    pub fn forward(self, passing: &Passing<'_>) {
+        if passing.handle() != self.handle {
             return;
         }
         // SAFETY: the module is running, and the lists are passed on once, as they came.
@@ -152,9 +152,9 @@ impl<'m> ReceiveIndication<'m> {
     /// That of FilterReceiveNetBufferLists, with no lock held.
     ///
     /// Follows NdisFIndicateReceiveNetBufferLists.
-    pub fn forward<T>(self, running: &Running<'_, T>) {
-        if running.handle() == self.lists.handle {
-            self.lists.forward(running);
+    pub fn forward(self, passing: &Passing<'_>) {
+        if passing.handle() == self.lists.handle {
+            self.lists.forward(passing);
             mem::forget(self);
         }
     }
@@ -223,8 +223,8 @@ impl BorrowedIndication<'_> {
     /// That of FilterReceiveNetBufferLists, with no lock held.
     ///
     /// Follows NdisFIndicateReceiveNetBufferLists.
-    pub fn forward<T>(&self, running: &Running<'_, T>) {
-        if running.handle() != self.handle {
+    pub fn forward(&self, passing: &Passing<'_>) {
+        if passing.handle() != self.handle {
             return;
         }
         // SAFETY: the module is running, and the lists are passed up as they came, with the count

@@ -2,12 +2,12 @@
 //! Lists from below go on or back, not both.
 #![no_std]
 
-use framecast::ndis::{ReceiveIndication, Running};
+use framecast::ndis::{Passing, ReceiveIndication};
 
 /// Passes lists on where that can be, else back.
-pub fn pass<T>(indication: ReceiveIndication<'_>, running: Option<&Running<'_, T>>) {
-    if let Some(running) = running {
-        indication.forward(running);
+pub fn pass(indication: ReceiveIndication<'_>, passing: Option<&Passing<'_>>) {
+    if let Some(passing) = passing {
+        indication.forward(passing);
         #[cfg(not(mistake))]
         return;
     }

@@ -2,12 +2,12 @@
 //! Lists from above go on or back, not both.
 #![no_std]
 
-use framecast::ndis::{Running, SendRequest, Status};
+use framecast::ndis::{Passing, SendRequest, Status};
 
 /// Passes lists on where that can be, else back.
-pub fn pass<T>(request: SendRequest<'_>, running: Option<&Running<'_, T>>) {
-    if let Some(running) = running {
-        request.forward(running);
+pub fn pass(request: SendRequest<'_>, passing: Option<&Passing<'_>>) {
+    if let Some(passing) = passing {
+        request.forward(passing);
         #[cfg(not(mistake))]
         return;
     }

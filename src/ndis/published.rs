@@ -1,0 +1,144 @@
+//! A value that is read on every processor without a lock, and replaced by one thread at a time.
+//!
+//! There are two places. Readers count themselves in at the place that is current; who replaces
+//! the value fills the other place, makes it current, and waits for the readers of the old one.
+//! Nothing is allocated but for the places themselves, so a replacement cannot fail.
+#![expect(unsafe_code, reason = "reads a value that only the count of its readers protects")]
+
+use super::{
+    calls::{Call, Calls},
+    status::Result,
+};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    ops::Deref,
+    sync::atomic::{AtomicU8, Ordering},
+};
+
+/// Which of the two places is current.
+const NONE: u8 = 0;
+const LEFT: u8 = 1;
+const RIGHT: u8 = 2;
+
+/// One of the two places, and who reads it.
+struct Place<T> {
+    value: UnsafeCell<Option<T>>,
+    readers: Calls,
+}
+
+impl<T> Place<T> {
+    fn try_new() -> Result<Self> {
+        Ok(Self { value: UnsafeCell::new(None), readers: Calls::try_new()? })
+    }
+}
+
+/// A value that many read and few replace; nothing at first.
+///
+/// # Invariants
+///
+/// - A place's value is written only by [`Published::replace`], while the place is not current
+///   and nobody is counted in who found it so.
+/// - A place that is current is full.
+pub struct Published<T> {
+    current: AtomicU8,
+    left: Place<T>,
+    right: Place<T>,
+}
+
+// SAFETY: readers share the value (`Sync`); it may end on any processor (`Send`).
+unsafe impl<T: Send + Sync> Sync for Published<T> {}
+// SAFETY: the value goes along.
+unsafe impl<T: Send> Send for Published<T> {}
+
+impl<T> Published<T> {
+    /// Nothing to read.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Resources`](super::Error::Resources).
+    pub fn try_new() -> Result<Self> {
+        Ok(Self { current: AtomicU8::new(NONE), left: Place::try_new()?, right: Place::try_new()? })
+    }
+
+    /// The value, if there is one; one load where there is none.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`. What is read must be given up before the call ends that reads it.
+    pub fn read(&self) -> Option<Reading<'_, T>> {
+        // Relaxed: whoever sees an old nothing came before the replacement.
+        let mut current = self.current.load(Ordering::Relaxed);
+        loop {
+            let place = self.place(current)?;
+            let call = place.readers.begin();
+            // Counted in first, then looked again: in one total order with `replace`, either it
+            // waits for this reader, or the reader sees that it came too late.
+            let now = self.current.load(Ordering::SeqCst);
+            if now == current {
+                // SAFETY: the place is current, so it is full and not written to until this
+                // reader has left, by the type's invariant.
+                let value = unsafe { &*place.value.get() }.as_ref()?;
+                return Some(Reading { value, _call: call, _stays: PhantomData });
+            }
+            current = now;
+        }
+    }
+
+    fn place(&self, which: u8) -> Option<&Place<T>> {
+        match which {
+            LEFT => Some(&self.left),
+            RIGHT => Some(&self.right),
+            _ => None,
+        }
+    }
+
+    /// Puts `new` in the place of the value, and drops the old one when its last reader has left.
+    ///
+    /// # IRQL
+    ///
+    /// `PASSIVE_LEVEL`: it waits for calls that read.
+    ///
+    /// `_alone` proves that nobody else replaces it meanwhile.
+    pub fn replace<L>(&self, new: Option<T>, _alone: &mut L) {
+        let old = self.current.load(Ordering::SeqCst);
+        let next = match (&new, old) {
+            (None, _) => NONE,
+            (Some(_), LEFT) => RIGHT,
+            (Some(_), _) => LEFT,
+        };
+        if let Some(place) = self.place(next) {
+            // SAFETY: the place is not current, and the replacement that made it so has waited
+            // for its readers; nobody else replaces, by `_alone`.
+            unsafe { *place.value.get() = new };
+        }
+        self.current.store(next, Ordering::SeqCst);
+        if let Some(place) = self.place(old) {
+            place.readers.wait_for_all();
+            // SAFETY: not current any more, and its last reader has left.
+            let gone = unsafe { &mut *place.value.get() }.take();
+            drop(gone);
+        }
+    }
+}
+
+/// A published value while it is read; whoever replaces it waits for this to end.
+///
+/// Stays on its processor: it is meant for the length of a call.
+pub struct Reading<'p, T> {
+    value: &'p T,
+    _call: Call<'p>,
+    _stays: PhantomData<*mut ()>,
+}
+
+impl<T> Deref for Reading<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value
+    }
+}

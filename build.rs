@@ -1,4 +1,5 @@
-//! Configures the driver's build through wdk-build, and turns `ndis.h` into bindings.
+//! Configures the driver's build through wdk-build, turns `ndis.h` into bindings, and links the
+//! version resource.
 //!
 //! wdk-sys binds the kernel but not NDIS; its types are taken from there, so `src/ndis/sys.rs`
 //! includes the result beside `use wdk_sys::*`.
@@ -16,6 +17,7 @@ use bindgen::{
     Builder, CodegenConfig,
     callbacks::{DeriveTrait, ImplementsTrait, ParseCallbacks},
 };
+use version_resource::{Kind, VersionResource};
 use wdk_build::{ApiSubset, BuilderExt, Config};
 
 /// The NDIS level of the driver: Windows 10 2004. Structure layouts depend on it.
@@ -62,6 +64,8 @@ fn build() -> Result<(), Box<dyn Error>> {
     for argument in ["/Brepro", "/PDBALTPATH:%_PDB%", "/RELEASE"] {
         println!("cargo::rustc-cdylib-link-arg={argument}");
     }
+    let version = VersionResource::of_package(Kind::NetworkDriver, "framecast.sys")?.write()?;
+    println!("cargo::rustc-cdylib-link-arg={}", version.display());
 
     let bindings = bind_ndis(&config)?;
     // ndis.h hides what belongs to a level it does not know, and says nothing.

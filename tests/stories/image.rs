@@ -3,7 +3,8 @@
 use framecast_tests::driver_file;
 use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, Import, PeFile64};
 use object::{LittleEndian as LE, Object, ObjectSection, pe};
-use std::{collections::BTreeSet, fs};
+use serde_json::Value;
+use std::{collections::BTreeSet, fs, process::Command};
 
 /// What buffer management is made of: each has its place in the driver.
 const BUFFER_MANAGEMENT: [&str; 9] = [
@@ -85,7 +86,8 @@ fn no_section_is_both_written_and_run() {
             assert!(!flags.contains(both), "{section:?}");
         }
         let names: Vec<_> = image.sections().map(|it| it.name().map(str::to_owned)).collect();
-        let expected = [".text", ".rdata", ".data", ".pdata", ".reloc"].map(|it| Ok(it.to_owned()));
+        let expected =
+            [".text", ".rdata", ".data", ".pdata", ".rsrc", ".reloc"].map(|it| Ok(it.to_owned()));
         assert_eq!(names, expected);
     });
 }
@@ -140,6 +142,48 @@ fn symbols_lie_beside_the_image() {
         let id = [&debug.guid()[..], &debug.age().to_le_bytes()].concat();
         let guid = symbols.windows(16).any(|bytes| bytes == &id[..16]);
         assert!(guid, "the symbols are those of another image");
+    });
+}
+
+#[test]
+fn the_image_tells_the_version_of_the_workspace() {
+    let output = Command::new("exiftool").arg("-json").arg(driver_file()).output();
+    let output = output.expect("cargo xtask test installs exiftool").stdout;
+    let all: Value = serde_json::from_slice(&output).expect("JSON");
+    let version = concat!(env!("CARGO_PKG_VERSION"), ".0");
+    for (field, expected) in [
+        ("FileVersionNumber", version),
+        ("FileVersion", version),
+        ("ProductVersionNumber", version),
+        ("ProductVersion", version),
+        ("FileOS", "Windows NT 32-bit"),
+        ("ObjectFileType", "Driver"),
+        ("LanguageCode", "English (U.S.)"),
+        ("CharacterSet", "Unicode"),
+        ("InternalName", "framecast"),
+        ("OriginalFileName", "framecast.sys"),
+        ("LegalCopyright", "Licence: MIT"),
+    ] {
+        assert_eq!(all[0][field], expected, "{field}");
+    }
+    // VFT2_DRV_NETWORK, which exiftool has no word for.
+    assert_eq!(all[0]["FileSubtype"], 6);
+}
+
+#[test]
+fn its_version_is_its_only_resource() {
+    with_image(|image| {
+        let directories = image.data_directories();
+        let resources = directories.resource_directory(image.data(), &image.section_table());
+        let resources = resources.expect("well-formed").expect("resources");
+        let mut table = resources.root().expect("well-formed");
+        for id in [pe::RT_VERSION, 1, 0x0409] {
+            assert_eq!(table.entries.len(), 1);
+            assert_eq!(table.entries[0].name_or_id().id(), Some(id));
+            let data = table.entries[0].data(resources).expect("well-formed");
+            let Some(next) = data.table() else { continue };
+            table = next;
+        }
     });
 }
 

@@ -46,15 +46,28 @@ pub enum Error {
 }
 
 /// The processor a driver is built for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Architecture {
     /// x86-64.
+    #[default]
     X64,
     /// 64-bit Arm.
     Arm64,
 }
 
 impl Architecture {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::X64, Self::Arm64];
+
+    /// What Rust calls its target.
+    #[must_use]
+    pub const fn target(self) -> &'static str {
+        match self {
+            Self::X64 => "x86_64-pc-windows-msvc",
+            Self::Arm64 => "aarch64-pc-windows-msvc",
+        }
+    }
+
     /// The name of its folder below `Lib/<version>/km`.
     #[must_use]
     pub const fn folder(self) -> &'static str {
@@ -106,7 +119,7 @@ pub fn lay_out(root: &Path) -> Result<KitRoot, Error> {
     for folder in ["km/crt", "shared"] {
         make_folder(&kit.include().join(folder))?;
     }
-    for architecture in [Architecture::X64, Architecture::Arm64] {
+    for architecture in Architecture::ALL {
         for library in imports::LIBRARIES {
             let path = kit.libraries(architecture).join(library.file);
             write(&path, &library.bytes(architecture)?)?;

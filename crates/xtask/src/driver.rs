@@ -7,11 +7,12 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use wdk_kit::Architecture;
 
 use crate::{
     image,
     kit::{Kit, TARGET},
-    progress,
+    progress, setup,
     workspace::Workspace,
 };
 
@@ -26,6 +27,16 @@ pub struct Image {
     pub map: Option<PathBuf>,
 }
 
+/// The processor that an argument names: `x64` or `arm64`.
+///
+/// # Errors
+///
+/// Says which there are.
+pub fn architecture(name: &str) -> Result<Architecture, String> {
+    let known = Architecture::ALL.into_iter().find(|it| it.folder().eq_ignore_ascii_case(name));
+    known.ok_or_else(|| "drivers are built for x64 and arm64".to_owned())
+}
+
 /// Finds or installs what a build needs. Where there is a WDK, that is all: nothing is done.
 ///
 /// # Errors
@@ -38,13 +49,22 @@ pub fn setup(workspace: &Workspace) -> Result<()> {
     Kit::prepare(workspace).map(drop)
 }
 
-/// Builds the driver and leaves it in `target/driver/x64`.
+/// Builds the driver for x64 and leaves it in `target/driver/x64`.
 ///
 /// # Errors
 ///
 /// When the tools cannot be set up, or the driver does not build.
 pub fn build(workspace: &Workspace) -> Result<Image> {
-    build_package(workspace, "framecast")
+    build_for(workspace, Architecture::X64)
+}
+
+/// Builds the driver for `architecture` and leaves it in `target/driver/x64` or `…/ARM64`.
+///
+/// # Errors
+///
+/// When the tools cannot be set up, or the driver does not build.
+pub fn build_for(workspace: &Workspace, architecture: Architecture) -> Result<Image> {
+    build_package_for(workspace, "framecast", architecture)
 }
 
 /// Builds the driver that is `package` and leaves it in `target/driver/x64`.
@@ -53,12 +73,21 @@ pub fn build(workspace: &Workspace) -> Result<Image> {
 ///
 /// When the tools cannot be set up, or the driver does not build.
 pub fn build_package(workspace: &Workspace, package: &str) -> Result<Image> {
-    let mut command = command(workspace, "build")?;
-    command.args(["--release", "--package", package]);
-    progress::shown(&format!("Building the driver {package}"), &mut command)?;
+    build_package_for(workspace, package, Architecture::X64)
+}
 
-    let release = output(workspace).join("release");
-    let folder = workspace.target().join("driver/x64");
+fn build_package_for(
+    workspace: &Workspace,
+    package: &str,
+    architecture: Architecture,
+) -> Result<Image> {
+    let mut command = command_for(workspace, architecture, "build")?;
+    command.args(["--release", "--package", package]);
+    let what = format!("Building the driver {package} for {}", architecture.folder());
+    progress::shown(&what, &mut command)?;
+
+    let release = output(workspace, architecture).join("release");
+    let folder = workspace.target().join("driver").join(architecture.folder());
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let built = package.replace('-', "_");
     let mut driver = read(&release.join(format!("{built}.dll")))?;
@@ -115,18 +144,33 @@ pub fn cargo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     progress::shown(&format!("cargo {subcommand} for {TARGET}"), &mut command)
 }
 
-/// The cargo command that works on drivers on this host.
+/// The cargo command that works on drivers for x64 on this host.
 pub(crate) fn command(workspace: &Workspace, subcommand: &str) -> Result<Command> {
+    command_for(workspace, Architecture::X64, subcommand)
+}
+
+/// The cargo command that works on drivers on this host.
+fn command_for(
+    workspace: &Workspace,
+    architecture: Architecture,
+    subcommand: &str,
+) -> Result<Command> {
     if cfg!(windows) {
         // The WDK is at hand: nothing of ours stands in between.
         let mut command = workspace.cargo(subcommand);
-        command.arg("--locked");
+        command.args(["--locked", "--target", architecture.target()]);
         return Ok(command);
     }
-    Ok(Kit::prepare(workspace)?.cargo(subcommand))
+    let kit = Kit::prepare(workspace)?;
+    setup::target(&kit.tools().toolchain, architecture.target())?;
+    Ok(kit.cargo_for(architecture, subcommand))
 }
 
-/// The folder that the results of [`command`] are below, by profile.
-fn output(workspace: &Workspace) -> PathBuf {
-    if cfg!(windows) { workspace.target() } else { Kit::output(workspace) }
+/// The folder that the results of [`command_for`] are below, by profile.
+fn output(workspace: &Workspace, architecture: Architecture) -> PathBuf {
+    if cfg!(windows) {
+        workspace.target().join(architecture.target())
+    } else {
+        Kit::output_for(workspace, architecture)
+    }
 }

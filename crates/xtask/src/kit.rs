@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use wdk_kit::KitRoot;
+use wdk_kit::{Architecture, KitRoot};
 
 use crate::{
     setup::{self, Linker, Tools},
@@ -15,14 +15,15 @@ use crate::{
     workspace::Workspace,
 };
 
-/// The target that drivers are built for.
-pub const TARGET: &str = "x86_64-pc-windows-msvc";
+/// The target that drivers are built for, unless another is asked for.
+pub const TARGET: &str = Architecture::X64.target();
 
 /// Variables that would change what is built.
 const UNWANTED: &[&str] = &[
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
     "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_TARGET_AARCH64_PC_WINDOWS_MSVC_RUSTFLAGS",
     "CARGO_TARGET_DIR",
     "CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_RUSTFLAGS",
     "RUSTC",
@@ -65,7 +66,13 @@ impl Kit {
     /// Where the results of [`Kit::cargo`] are: below this folder, by profile.
     #[must_use]
     pub fn output(workspace: &Workspace) -> PathBuf {
-        target_dir(workspace).join(TARGET)
+        Self::output_for(workspace, Architecture::X64)
+    }
+
+    /// Where the results of [`Kit::cargo_for`] are: below this folder, by profile.
+    #[must_use]
+    pub fn output_for(workspace: &Workspace, architecture: Architecture) -> PathBuf {
+        target_dir(workspace).join(architecture.target())
     }
 
     /// The stand-in for a WDK.
@@ -80,22 +87,29 @@ impl Kit {
         &self.tools
     }
 
+    /// A cargo command for drivers for x64: see [`Kit::cargo_for`].
+    #[must_use]
+    pub fn cargo(&self, subcommand: &str) -> Command {
+        self.cargo_for(Architecture::X64, subcommand)
+    }
+
     /// A cargo command for drivers: `build`, `check`, `clippy`, `doc`, `rustc` … It runs in the
     /// top folder; name packages and further arguments as for any cargo.
     #[must_use]
-    pub fn cargo(&self, subcommand: &str) -> Command {
+    pub fn cargo_for(&self, architecture: Architecture, subcommand: &str) -> Command {
+        let target = architecture.target();
         let mut command = Command::new(&self.tools.toolchain.cargo);
         self.environment(&mut command);
         command
             .current_dir(self.workspace.root())
-            .args([subcommand, "--locked", "--target", TARGET])
+            .args([subcommand, "--locked", "--target", target])
             .arg("--target-dir")
             .arg(target_dir(&self.workspace))
             .args(["--config", r#"source.crates-io.replace-with="kit""#])
             .arg("--config")
             .arg(setting("source.kit.directory", &literal(&self.vendored.to_string_lossy())))
             .arg("--config")
-            .arg(setting(&format!("target.{TARGET}.rustflags"), &list(&self.rustflags())));
+            .arg(setting(&format!("target.{target}.rustflags"), &list(&self.rustflags())));
         if self.tools.toolchain.library.is_some() {
             command.args(["-Z", "build-std=core,alloc,panic_abort"]);
         }
@@ -128,7 +142,10 @@ impl Kit {
         command.env("WDKContentRoot", self.wdk.content_root());
         // Not a flag: cargo hands flags on to build scripts, whose own cargo would take it for the
         // host's linker.
-        command.env("CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER", self.linker());
+        for architecture in Architecture::ALL {
+            let target = architecture.target().replace('-', "_").to_uppercase();
+            command.env(format!("CARGO_TARGET_{target}_LINKER"), self.linker());
+        }
         // Cargo looks for clippy along the path.
         command.env("PATH", self.tools.toolchain.path());
         command.env("RUSTC", &self.tools.toolchain.rustc);

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use wdk_kit::Architecture;
 use xtask::{demo, driver, exercise, lint, mutants, test, workspace::Workspace};
 
 /// Framecast's commands. Each sets up what it needs first.
@@ -21,7 +22,11 @@ enum Command {
     /// Check that the driver compiles, without linking it
     Check,
     /// Build the driver: target/driver/x64/framecast.sys
-    Build,
+    Build {
+        /// The processor that it is for
+        #[arg(long, value_name = "ARCH", value_parser = driver::architecture, default_value = "x64")]
+        arch: Architecture,
+    },
     /// Build the driver, then run every test of the host crates
     Test {
         /// What to hand on to `cargo test`
@@ -59,8 +64,8 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Setup => driver::setup(&workspace),
         Command::Check => driver::check(&workspace),
-        Command::Build => {
-            let image = driver::build(&workspace)?;
+        Command::Build { arch } => {
+            let image = driver::build_for(&workspace, arch)?;
             println!("{}", workspace.shown(&image.driver));
             Ok(())
         }

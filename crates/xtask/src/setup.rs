@@ -73,6 +73,25 @@ pub fn tools(workspace: &Workspace) -> Result<Tools> {
     find(workspace)?.complete()
 }
 
+/// Makes sure that `toolchain` can build for `target`.
+///
+/// # Errors
+///
+/// Says what to install when it cannot be installed.
+pub fn target(toolchain: &Toolchain, target: &str) -> Result<()> {
+    if toolchain.library.is_some() || has_target(&toolchain.rustc, target) {
+        return Ok(());
+    }
+    let what = format!("Adding {target} to the Rust toolchain");
+    let mut rustup = Command::new("rustup");
+    // Rustup goes by the toolchain whose folder its programs are in.
+    let folder = toolchain.cargo.ancestors().nth(2).and_then(Path::file_name);
+    let folder = folder.context("the toolchain has no folder")?;
+    rustup.args(["target", "add", target, "--toolchain"]).arg(folder);
+    progress::quiet(&what, &mut rustup)
+        .with_context(|| format!("missing: rustup target add {target}"))
+}
+
 /// Makes sure that `cargo <subcommand>` is there, which comes with `component` of the toolchain.
 ///
 /// # Errors
@@ -162,6 +181,7 @@ fn wanting(packages: &[&str]) -> String {
         "rustfmt-web" => Some("rustfmt (rustup component add rustfmt)".to_owned()),
         "tshark" => Some("tshark".to_owned()),
         "wireshark-common" => Some("editcap (Wireshark's)".to_owned()),
+        "libimage-exiftool-perl" => Some("exiftool".to_owned()),
         _ => None,
     };
     let things: Vec<_> = packages.iter().filter_map(|package| of(package)).collect();
@@ -204,7 +224,7 @@ fn toolchain(workspace: &Workspace) -> Result<Option<Toolchain>> {
 fn own() -> Option<Toolchain> {
     let cargo = PathBuf::from(env::var_os("CARGO")?);
     let rustc = cargo.with_file_name("rustc");
-    has_target(&rustc).then_some(Toolchain { cargo, rustc, library: None })
+    has_target(&rustc, TARGET).then_some(Toolchain { cargo, rustc, library: None })
 }
 
 /// The toolchain of rustup, if it has the target or can have it added.
@@ -214,7 +234,7 @@ fn rustup(workspace: &Workspace) -> Option<Toolchain> {
         Some(PathBuf::from(path.trim()))
     };
     let (cargo, rustc) = (which("cargo")?, which("rustc")?);
-    if !has_target(&rustc) {
+    if !has_target(&rustc, TARGET) {
         // Remembered, so that a machine with no way out does not wait for it each time.
         let refused = workspace.kit().join("rustup-refused");
         let version = progress::output(Command::new(&rustc).arg("-vV")).ok()?;
@@ -224,7 +244,7 @@ fn rustup(workspace: &Workspace) -> Option<Toolchain> {
         let what = format!("Adding {TARGET} to the Rust toolchain");
         let mut command = Command::new("rustup");
         let added = progress::quiet(&what, command.args(["target", "add", TARGET]));
-        if added.is_err() || !has_target(&rustc) {
+        if added.is_err() || !has_target(&rustc, TARGET) {
             fs::create_dir_all(workspace.kit()).and_then(|()| fs::write(refused, version)).ok()?;
             return None;
         }
@@ -253,10 +273,10 @@ fn recent(rustc: &Path) -> bool {
     release.and_then(numbers) >= numbers(env!("CARGO_PKG_RUST_VERSION"))
 }
 
-/// Whether `rustc` has the library for the Windows target.
-fn has_target(rustc: &Path) -> bool {
+/// Whether `rustc` has the library for `target`.
+fn has_target(rustc: &Path, target: &str) -> bool {
     let mut command = Command::new(rustc);
-    let folder = progress::output(command.args(["--print", "target-libdir", "--target", TARGET]));
+    let folder = progress::output(command.args(["--print", "target-libdir", "--target", target]));
     folder.ok().and_then(|folder| fs::read_dir(folder.trim()).ok()).is_some_and(|mut entries| {
         entries.any(|entry| {
             entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))

@@ -4,8 +4,9 @@ use anyhow::Result;
 
 use crate::{driver, progress, setup, workspace::Workspace};
 
-/// The programs that the tests look at captures with, and their packages.
-const PROGRAMS: [(&str, &str); 2] = [("tshark", "tshark"), ("editcap", "wireshark-common")];
+/// The programs that the tests look at captures and images with, and their packages.
+const PROGRAMS: [(&str, &str); 3] =
+    [("tshark", "tshark"), ("editcap", "wireshark-common"), ("exiftool", "libimage-exiftool-perl")];
 
 /// Builds the driver, then runs `cargo test` for the host crates with `arguments` added.
 ///

@@ -25,6 +25,9 @@ pub struct AdapterConfig {
     pub data_backfill: u32,
     /// The room that they want in a list's context.
     pub context_backfill: u32,
+    /// Whether NDIS pauses the stack before the adapter sleeps; it does not if the miniport says
+    /// NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND.
+    pub pauses_on_suspend: bool,
 }
 
 impl Default for AdapterConfig {
@@ -41,6 +44,7 @@ impl Default for AdapterConfig {
             connected: true,
             data_backfill: 0,
             context_backfill: 0,
+            pauses_on_suspend: true,
         }
     }
 }

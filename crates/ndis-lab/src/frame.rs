@@ -1,5 +1,7 @@
 //! Frames as tests write and read them, and the lists that carry them.
 
+use crate::abi::nbl::{NBL_HEADER_SPLIT, NBL_IS_LOOPBACK};
+use crate::out_of_band::OutOfBand;
 use crate::status::NtStatus;
 
 /// A NET_BUFFER_LIST to be made: its buffers and what travels beside them.
@@ -25,6 +27,9 @@ pub struct NbSpec {
     pub offset: usize,
     /// Unused bytes behind it, in its last.
     pub tail: usize,
+    /// Whether its MDLs have no address of the system yet: whoever wants the bytes has to map
+    /// them, which may fail.
+    pub unmapped: bool,
 }
 
 impl NbSpec {
@@ -44,6 +49,14 @@ impl NbSpec {
     #[must_use]
     pub fn room(self, offset: usize, tail: usize) -> Self {
         Self { offset, tail, ..self }
+    }
+
+    /// Leaves the MDLs without an address of the system: their pages are locked, but a driver
+    /// that wants the bytes has to ask for one (NdisQueryMdl, MmMapLockedPagesSpecifyCache), which
+    /// is an allocation that can fail. The mapping ends when the list comes home.
+    #[must_use]
+    pub fn unmapped(self) -> Self {
+        Self { unmapped: true, ..self }
     }
 }
 
@@ -65,6 +78,25 @@ impl NblSpec {
     pub fn information(mut self, index: usize, value: u64) -> Self {
         self.information.push((index, value));
         self
+    }
+
+    /// Adds out-of-band information by its meaning.
+    #[must_use]
+    pub fn with(self, information: OutOfBand) -> Self {
+        self.information(information.index(), information.value())
+    }
+
+    /// A receive that the adapter split behind its headers, of this many bytes: two MDLs, and
+    /// `NDIS_NBL_FLAGS_HD_SPLIT`.
+    #[must_use]
+    pub fn header_split(bytes: impl Into<Vec<u8>>, headers: usize) -> Self {
+        Self { nbl_flags: NBL_HEADER_SPLIT, ..Self::of(NbSpec::new(bytes).split([headers])) }
+    }
+
+    /// Marks the list as looped back: `NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET`.
+    #[must_use]
+    pub fn loopback(self) -> Self {
+        Self { nbl_flags: self.nbl_flags | NBL_IS_LOOPBACK, ..self }
     }
 
     /// Sets `NblFlags`.
@@ -120,6 +152,14 @@ pub struct Frame {
     pub data_offset: u32,
     /// How many MDLs held it.
     pub mdls: usize,
+}
+
+impl Frame {
+    /// Whether its list bears this information, and nothing else in its place.
+    #[must_use]
+    pub fn bears(&self, information: OutOfBand) -> bool {
+        self.information[information.index()] == information.value()
+    }
 }
 
 impl std::fmt::Debug for Frame {

@@ -98,6 +98,11 @@
 //! | The lab raises no exceptions: where ProbeForRead would, it reports a breach | assumed; a hostile address that a driver would catch cannot be tried |
 //! | In guarded mode MDLs and data stay open while a list is not owned: another list may share them | assumed, lenient |
 //! | A callback that NDIS makes from within a driver's call runs at the caller's IRQL | assumed |
+//! | An adapter that sleeps: NetEventSetPower, FilterPause unless the miniport needs none, OID_PNP_SET_POWER; and back in the other order | documented, but for the order |
+//! | An adapter that is pulled out: NdisDevicePnPEventSurpriseRemoved, what is under way fails, FilterPause, FilterDetach | documented, but for the order |
+//! | An address that was asked for of another driver's MDL ends when its list is home | documented: MmUnlockPages ends it |
+//! | An MDL that nobody mapped says of the address in its process only where in its page it begins | documented: it is of no use to others |
+//! | A large send of version 1 completes with its payload counted over all frames of the list | documented |
 //! | Under a schedule, deferred completions come on any processor; procedures of one processor run in the order they were queued; work items in any order | assumed; importance and target processors are not |
 //! | Under a schedule, a timer that is due cannot be taken back any more: its procedure is queued | documented |
 
@@ -135,11 +140,13 @@ mod lab;
 mod ledger;
 mod lock_order;
 mod machine;
+mod mdl;
 mod mm;
 mod module_state;
 mod ndis;
 mod ob;
 mod oid_request;
+mod out_of_band;
 mod parameter;
 mod processor;
 mod ps;
@@ -169,6 +176,7 @@ pub use irql::Irql;
 pub use lab::{Lab, LabBuilder};
 pub use module_state::ModuleState;
 pub use oid_request::{OidAnswer, OidKind, OidQuery, OidResult};
+pub use out_of_band::{IpVersion, OutOfBand};
 pub use parameter::Parameter;
 pub use restart_attributes::{GeneralAttributes, RestartAttributes};
 pub use rule::{NAMED, Named, Rule};

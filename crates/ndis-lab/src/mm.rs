@@ -12,8 +12,7 @@ use crate::exports::{self, exports};
 use crate::guest::Guest;
 use crate::irql::Irql;
 use crate::ledger::{MdlRecord, MdlUse};
-use crate::ndis::chain::mdl_data;
-use crate::ndis::lab_list::fill_mdl;
+use crate::mdl;
 use crate::ndis::memory::free_mdl;
 use crate::ndis::pool::owner_of;
 use crate::rtl;
@@ -45,9 +44,9 @@ pub extern "win64" fn IoAllocateMdl(
         return Guest::NULL;
     }
     call.took_memory();
-    let storage = call.machine.block(Mdl::SIZE);
+    let storage = call.machine.block(mdl::size(data, length as usize));
     let mdl = storage.guest::<Mdl>();
-    fill_mdl(mdl, data, length);
+    mdl::describe_with_pages(mdl, data, length);
     mdl.set(Mdl::MDL_FLAGS, 0);
     let owner = owner_of(&call, Handle::NULL);
     let record = MdlRecord { owner, purpose: MdlUse::Io, site: call.site, storage };
@@ -74,23 +73,33 @@ pub extern "win64" fn IoBuildPartialMdl(
     length: u32,
 ) {
     let call = Call::enter("IoBuildPartialMdl", Irql::DISPATCH, source.address());
-    let (start, count) = (mdl_data(source).address(), u64::from(source.get(Mdl::BYTE_COUNT)));
+    let (start, count) = (mdl::virtual_address(source), u64::from(source.get(Mdl::BYTE_COUNT)));
     let end = start + count;
     let part = if length == 0 { end.saturating_sub(data.address()) } else { length.into() };
     if data.address() < start || data.address() + part > end {
         call.violate(Rule::DataExtent, "a partial MDL exceeds its source", &[]);
         return;
     }
-    let next = target.get(Mdl::NEXT);
-    fill_mdl(target, data, u32::try_from(part).unwrap_or(u32::MAX));
+    let there = mdl::data(source).byte_add(data.address() - start);
+    let (next, size) = (target.get(Mdl::NEXT), target.get(Mdl::SIZE_FIELD));
+    mdl::describe(target, there, u32::try_from(part).unwrap_or(u32::MAX));
     target.set(Mdl::NEXT, next);
-    target.set(Mdl::MDL_FLAGS, MDL_PARTIAL | MDL_SOURCE_IS_NONPAGED_POOL);
+    target.set(Mdl::SIZE_FIELD, size);
+    mdl::set_pages(target, there);
+    if source.get(Mdl::MDL_FLAGS) & mdl::ADDRESSED == 0 {
+        target.set(Mdl::MDL_FLAGS, MDL_PARTIAL);
+        target.set(Mdl::MAPPED_SYSTEM_VA, Guest::NULL);
+        let offset = u64::from(target.get(Mdl::BYTE_OFFSET));
+        target.field(Mdl::START_VA).cast::<u64>().write(data.address() - offset);
+    } else {
+        target.set(Mdl::MDL_FLAGS, MDL_PARTIAL | MDL_SOURCE_IS_NONPAGED_POOL);
+    }
 }
 
 /// Completes an MDL over nonpaged memory.
 pub extern "win64" fn MmBuildMdlForNonPagedPool(mdl: Guest<Mdl>) {
     let _call = Call::enter("MmBuildMdlForNonPagedPool", Irql::DISPATCH, mdl.address());
-    mdl.set(Mdl::MAPPED_SYSTEM_VA, described(mdl));
+    mdl.set(Mdl::MAPPED_SYSTEM_VA, mdl::data(mdl));
     mdl.set(Mdl::MDL_FLAGS, mdl.get(Mdl::MDL_FLAGS) | MDL_SOURCE_IS_NONPAGED_POOL);
 }
 
@@ -112,9 +121,14 @@ pub extern "win64" fn MmMapLockedPagesSpecifyCache(
         let message = "an MDL is mapped whose pages are not locked";
         call.violate(Rule::MdlPages, message, &[format!("MDL {mdl:?}")]);
     }
+    if flags & mdl::ADDRESSED != 0 {
+        let message = "an MDL is mapped that has an address of the system";
+        call.violate(Rule::MdlPages, message, &[format!("MDL {mdl:?}")]);
+        return mdl::data(mdl);
+    }
+    mdl.set(Mdl::MAPPED_SYSTEM_VA, mdl::data(mdl));
     mdl.set(Mdl::MDL_FLAGS, flags | MDL_MAPPED_TO_SYSTEM_VA);
-    mdl.set(Mdl::MAPPED_SYSTEM_VA, described(mdl));
-    mdl_data(mdl)
+    mdl::data(mdl)
 }
 
 /// Takes the system's address of pages back.
@@ -127,11 +141,6 @@ pub extern "win64" fn MmUnmapLockedPages(_address: Guest<u8>, mdl: Guest<Mdl>) {
     mdl.set(Mdl::MDL_FLAGS, mdl.get(Mdl::MDL_FLAGS) & !MDL_MAPPED_TO_SYSTEM_VA);
 }
 
-/// The first byte that an MDL describes, mapped or not.
-fn described(mdl: Guest<Mdl>) -> Guest<u8> {
-    mdl.get(Mdl::START_VA).byte_add(mdl.get(Mdl::BYTE_OFFSET).into())
-}
-
 /// Locks the pages that an MDL describes. The memory of this lab is always there.
 pub extern "win64" fn MmProbeAndLockPages(mdl: Guest<Mdl>, _mode: u8, _operation: u32) {
     let call = Call::enter("MmProbeAndLockPages", Irql::DISPATCH, mdl.address());
@@ -140,6 +149,7 @@ pub extern "win64" fn MmProbeAndLockPages(mdl: Guest<Mdl>, _mode: u8, _operation
         let message = "the pages of an MDL are locked that are locked already";
         call.violate(Rule::MdlPages, message, &[format!("MDL {mdl:?}")]);
     }
+    mdl::set_pages(mdl, mdl::data(mdl));
     mdl.set(Mdl::MDL_FLAGS, flags | MDL_PAGES_LOCKED);
 }
 
@@ -151,7 +161,7 @@ pub extern "win64" fn MmUnlockPages(mdl: Guest<Mdl>) {
         let message = "the pages of an MDL are unlocked that are not locked";
         call.violate(Rule::MdlPages, message, &[format!("MDL {mdl:?}")]);
     }
-    mdl.set(Mdl::MDL_FLAGS, flags & !(MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA));
+    mdl::unlock(mdl);
 }
 
 /// The address of an export, by name; null if there is none.

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use crate::abi::nbl::{RECEIVE_RESOURCES, SEND_CHECK_FOR_LOOPBACK};
+use crate::abi::ndis::PAUSE_NDIS_INTERNAL;
 use crate::adapter_config::AdapterConfig;
 use crate::edge::{Order, Policy};
 use crate::frame::{Completion, Frame, NblSpec};
 use crate::irql::Irql;
 use crate::machine::Machine;
 use crate::module_state::ModuleState;
+use crate::ndis::cable::Cable;
 use crate::ndis::module::Module;
-use crate::ndis::{adapter, direct, lifecycle, oid, pnp, protocol};
+use crate::ndis::{adapter, direct, lifecycle, oid, pnp, protocol, transition};
 use crate::oid_request::{OidAnswer, OidQuery, OidResult};
 use crate::restart_attributes::{GeneralAttributes, RestartAttributes};
 use crate::status::NtStatus;
@@ -83,7 +85,7 @@ impl Stack {
     /// Paused. Does nothing and says no if the module is not Running.
     #[must_use]
     pub fn begin_pause(&self) -> bool {
-        lifecycle::begin_pause(&self.machine, &self.module)
+        lifecycle::begin_pause(&self.machine, &self.module, PAUSE_NDIS_INTERNAL)
     }
 
     /// Waits for a pending pause to complete, at most ten seconds, which is the documented limit.
@@ -94,6 +96,53 @@ impl Stack {
     /// Detaches the module: FilterDetach, at PASSIVE_LEVEL, after a pause if it is Running.
     pub fn detach(&self) {
         lifecycle::detach(&self.machine, &self.module);
+    }
+
+    /// Pulls the adapter out: FilterDevicePnPEventNotify with NdisDevicePnPEventSurpriseRemoved,
+    /// FilterPause, FilterDetach. The adapter fails what it holds and whatever it still gets; the
+    /// protocol returns what it holds.
+    pub fn surprise_remove(&self) {
+        transition::surprise_remove(&self.machine, &self.module);
+    }
+
+    /// Puts the adapter to sleep (D3): FilterNetPnPEvent with NetEventSetPower, FilterPause unless
+    /// the adapter says that it is not needed ([`AdapterConfig::pauses_on_suspend`]), and
+    /// OID_PNP_SET_POWER by FilterOidRequest. The drivers at the ends give back what they hold;
+    /// while the adapter sleeps, sends that reach it complete with `NDIS_STATUS_LOW_POWER_STATE`.
+    /// Returns the status of the request.
+    pub fn power_down(&self) -> NtStatus {
+        transition::power_down(&self.machine, &self.module)
+    }
+
+    /// Wakes the adapter (D0): OID_PNP_SET_POWER, FilterRestart if it was paused, NetEventSetPower.
+    ///
+    /// # Errors
+    ///
+    /// The status that the restart failed with, as [`Stack::restart_with`], or the request.
+    pub fn power_up(&self) -> Result<(), NtStatus> {
+        transition::power_up(&self.machine, &self.module)
+    }
+
+    /// Lays a cable: what this adapter sends, another adapter of the same lab receives, soon, at
+    /// DISPATCH_LEVEL, in the batches it was sent in. One way only; [`Stack::wire`] sees the frames
+    /// as well. Frames cross as they were handed over: an 802.1Q tag stays beside its frame, and
+    /// what was left to the adapter's hardware is not done.
+    ///
+    /// As [`Stack::connect_for`] with 16,384 frames.
+    pub fn connect(&self, other: &Self) {
+        self.connect_for(other, 1 << 14);
+    }
+
+    /// Lays a cable that carries so many frames; what goes round in a loop of cables ends there,
+    /// and [`Stack::lost_on_the_cable`] counts.
+    pub fn connect_for(&self, other: &Self, frames: u64) {
+        lock(&self.module.lower).cable = Some(Cable::to(&other.module, frames));
+    }
+
+    /// How many frames this adapter's cable did not carry, because it had carried enough.
+    #[must_use]
+    pub fn lost_on_the_cable(&self) -> u64 {
+        lock(&self.module.lower).cable.as_ref().map_or(0, |cable| cable.lost)
     }
 
     /// At which IRQL NDIS calls the data path handlers: PASSIVE_LEVEL or DISPATCH_LEVEL, which is

@@ -69,6 +69,7 @@ statuses! {
     NDIS_INVALID_OID = 0xC001_0017,
     NDIS_SEND_ABORTED = 0xC023_000C,
     NDIS_PAUSED = 0xC023_002A,
+    NDIS_LOW_POWER_STATE = 0xC023_002F,
 }
 
 impl NtStatus {

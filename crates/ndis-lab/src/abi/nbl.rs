@@ -47,7 +47,7 @@ layout! {
         CHECKSUM_BIAS: u16 = 48,
         POOL_HANDLE: Handle = 56,
     }
-    /// `MDL`; a fresh one has no room for page numbers, which nothing here reads
+    /// `MDL`; the numbers of its pages follow, if its size says so
     Mdl(48, 8) {
         NEXT: Guest<Mdl> = 0,
         SIZE_FIELD: i16 = 8,
@@ -106,6 +106,10 @@ pub mod information {
     pub const HASH_VALUE: usize = 8;
     /// `NetBufferListHashInfo`
     pub const HASH_INFO: usize = 9;
+    /// `TcpRecvSegCoalesceInfo`
+    pub const RECEIVE_COALESCED: usize = 22;
+    /// `UdpSegmentationOffloadInfo`, which is the same place on the other way
+    pub const UDP_SEGMENTATION: usize = 22;
 }
 
 /// NDIS_SEND_FLAGS_DISPATCH_LEVEL, and the same bit of every other set of flags.
@@ -126,6 +130,10 @@ pub const NBL_FLAGS_IS_IPV4: u32 = 0x200;
 pub const NBL_SEND_READ_ONLY: u32 = 0x1;
 /// NDIS_NBL_FLAGS_RECV_READ_ONLY.
 pub const NBL_RECV_READ_ONLY: u32 = 0x2;
+/// NDIS_NBL_FLAGS_HD_SPLIT.
+pub const NBL_HEADER_SPLIT: u32 = 0x100;
+/// NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET.
+pub const NBL_IS_LOOPBACK: u32 = 0x8000;
 /// NBL_FLAGS_SCRATCH: the bits of `Flags` that whoever owns a list may use.
 pub const FLAGS_SCRATCH: u32 = 0xF_0000;
 /// NBL_FLAGS_NDIS_RESERVED: the bits of `Flags` that are NDIS' alone.

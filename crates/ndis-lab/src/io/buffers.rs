@@ -2,9 +2,8 @@
 //! the user's own memory.
 
 use crate::abi::io::{DO_BUFFERED_IO, DO_DIRECT_IO, Irp, StackLocation, major};
-use crate::abi::nbl::{MDL_PAGES_LOCKED, Mdl};
 use crate::guest::{Block, Guest};
-use crate::ndis::lab_list::fill_mdl;
+use crate::mdl;
 
 /// The ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,15 +73,9 @@ impl Buffers {
         };
         let described =
             matches!(transfer, Transfer::InDirect | Transfer::OutDirect | Transfer::Direct);
-        let mdl = output.as_ref().filter(|_| described).map(|data| {
-            let block = Block::guarded(Mdl::SIZE);
-            let mdl = block.guest::<Mdl>();
-            fill_mdl(mdl, data.guest(), u32::try_from(data.size()).unwrap_or(u32::MAX));
-            // Locked, but not mapped: the driver has to ask for the system's address.
-            mdl.set(Mdl::MDL_FLAGS, MDL_PAGES_LOCKED);
-            mdl.set(Mdl::MAPPED_SYSTEM_VA, Guest::NULL);
-            block
-        });
+        // Locked, but not mapped: the driver has to ask for the system's address.
+        let mdl = output.as_ref().filter(|_| described);
+        let mdl = mdl.map(|data| mdl::unmapped(Block::guarded, data));
         Self { transfer, input, output, mdl }
     }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::abi::Handle;
-use crate::abi::nbl::{FLAG_DISPATCH_LEVEL, NetBuffer, NetBufferList, RECEIVE_RESOURCES};
+use crate::abi::nbl::{
+    FLAG_DISPATCH_LEVEL, NetBuffer, NetBufferList, RECEIVE_RESOURCES, information,
+};
 use crate::abi::ndis::OidRequest;
 use crate::checks::list::check_lent;
 use crate::edge::{Order, Policy};
@@ -12,6 +14,7 @@ use crate::guest::Guest;
 use crate::irql::Irql;
 use crate::ledger::{Direction, Holder};
 use crate::machine::Machine;
+use crate::ndis::cable::{self, Cable};
 use crate::ndis::lab_list::LabList;
 use crate::ndis::module::Module;
 use crate::ndis::{chain, context, data, protocol, receive, send};
@@ -29,6 +32,8 @@ pub(crate) struct LowerEdge {
     pub(crate) room: Option<(u32, u32)>,
     pub(crate) capture: bool,
     pub(crate) wire: Vec<Frame>,
+    /// What carries its frames to another adapter.
+    pub(crate) cable: Option<Cable>,
     /// Lists that it has not completed, with what they held when they came.
     pub(crate) held: Vec<Transmission>,
     /// Lists that it indicated and that have not come back.
@@ -52,6 +57,7 @@ impl Default for LowerEdge {
             room: None,
             capture: true,
             wire: Vec::new(),
+            cable: None,
             held: Vec::new(),
             out: Vec::new(),
             returns: Vec::new(),
@@ -88,6 +94,7 @@ pub(crate) fn transmit(machine: &Arc<Machine>, module: &Arc<Module>, arrival: &A
     for &(list, own) in &arrival.lists {
         transmissions.push(transmit_list(machine, module, arrival, list, own, batch));
     }
+    carry(machine, module, &transmissions);
     let policy = lock(&module.lower).policy;
     match policy {
         Policy::Inline => complete(machine, module, transmissions, arrival.flags),
@@ -100,6 +107,19 @@ pub(crate) fn transmit(machine: &Arc<Machine>, module: &Arc<Module>, arrival: &A
             });
         }
     }
+}
+
+/// Puts what an adapter sends on its cable, if it has one.
+fn carry(machine: &Arc<Machine>, module: &Module, transmissions: &[Transmission]) {
+    let mut lower = lock(&module.lower);
+    let sends = lower.status.is_success();
+    let Some(cable) = lower.cable.as_mut().filter(|_| sends) else { return };
+    let mut frames = Vec::new();
+    for transmission in transmissions {
+        let beside = transmission.list.get(NetBufferList::INFORMATION);
+        frames.extend(transmission.frames.iter().map(|bytes| cable::arriving(bytes, &beside)));
+    }
+    cable.carry(machine, frames);
 }
 
 /// Runs something on this thread as a deferred procedure would.
@@ -198,9 +218,34 @@ fn complete(
             machine.violate(Rule::NotOwner, 0, message, vec![object]);
         }
         transmission.list.set(NetBufferList::STATUS, status);
+        finish_large_send(&transmission);
         lists.push((transmission.list, transmission.own));
     }
     send::complete_to_filter(machine, module, &lists, flags & FLAG_DISPATCH_LEVEL);
+}
+
+/// Says of a large send what it came to, as adapters that segment do: version 1 tells how many
+/// bytes of payload were sent, version 2 nothing.
+fn finish_large_send(transmission: &Transmission) {
+    const VERSION_2: u64 = 1 << 30;
+    const TCP_LENGTH: usize = 12;
+    let place = transmission.list.field(NetBufferList::INFORMATION).cast::<u64>();
+    let place = place.index(information::LARGE_SEND as u64);
+    let asked = place.read();
+    if asked == 0 {
+        return;
+    }
+    if asked & VERSION_2 != 0 {
+        place.write(VERSION_2);
+        return;
+    }
+    let header = usize::try_from(asked >> 20 & 0x3FF).unwrap_or(0);
+    let payload = |frame: &Vec<u8>| {
+        let length = frame.get(header + TCP_LENGTH).map_or(0, |words| usize::from(words >> 4) * 4);
+        frame.len().saturating_sub(header + length)
+    };
+    let payload: usize = transmission.frames.iter().map(payload).sum();
+    place.write(payload as u64 & (VERSION_2 - 1));
 }
 
 /// Completes what the adapter holds.
@@ -291,6 +336,7 @@ pub(crate) fn take_back(
         }
         drop(lower);
         home.check_intact(machine, "a received frame");
+        home.unlock();
         machine.bury(home);
         // The record stays: whoever uses the list again is told what it was.
         protocol::hold(machine, list, Holder::Lab);

@@ -3,6 +3,7 @@
 use crate::abi::nbl::{Mdl, NetBuffer, NetBufferList, NetBufferListContext};
 use crate::guard;
 use crate::guest::Guest;
+use crate::mdl;
 
 /// More links than any chain has: a longer one is a circle.
 const LIMIT: usize = 1 << 20;
@@ -51,11 +52,6 @@ pub(crate) fn link(lists: &[Guest<NetBufferList>]) -> Guest<NetBufferList> {
     lists.first().copied().unwrap_or_default()
 }
 
-/// The bytes that an MDL describes.
-pub(crate) fn mdl_data(mdl: Guest<Mdl>) -> Guest<u8> {
-    mdl.get(Mdl::MAPPED_SYSTEM_VA)
-}
-
 /// Bytes that an MDL chain describes in all.
 pub(crate) fn chain_length(first: Guest<Mdl>) -> u64 {
     mdls(first).iter().map(|mdl| u64::from(mdl.get(Mdl::BYTE_COUNT))).sum()
@@ -82,7 +78,7 @@ pub(crate) fn pieces(
         if taken == 0 {
             break;
         }
-        pieces.push((mdl_data(mdl).byte_add(skip), usize::try_from(taken).unwrap_or(0)));
+        pieces.push((mdl::data(mdl).byte_add(skip), usize::try_from(taken).unwrap_or(0)));
         left -= taken;
         skip = 0;
     }

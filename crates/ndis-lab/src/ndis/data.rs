@@ -9,8 +9,8 @@ use crate::guest::{Block, Guest};
 use crate::irql::Irql;
 use crate::ledger::{MdlRecord, MdlUse, Owner};
 use crate::machine::Machine;
+use crate::mdl;
 use crate::ndis::chain;
-use crate::ndis::lab_list::fill_mdl;
 use crate::rule::Rule;
 use crate::status::NtStatus;
 use crate::sync::lock;
@@ -70,7 +70,7 @@ fn allocate_by_driver(allocate: AllocateMdl, size: u32) -> Result<(Guest<Mdl>, u
 fn allocate_by_ndis(machine: &Machine, size: u32) -> Guest<Mdl> {
     let storage = Block::zeroed(Mdl::SIZE + size as usize);
     let mdl = storage.guest::<Mdl>();
-    fill_mdl(mdl, mdl.byte_add(Mdl::SIZE as u64).cast(), size);
+    mdl::describe(mdl, mdl.byte_add(Mdl::SIZE as u64).cast(), size);
     let record = MdlRecord { owner: Owner::LAB, purpose: MdlUse::Retreat, site: 0, storage };
     lock(&machine.ledger).mdls.insert(mdl.address(), record);
     mdl

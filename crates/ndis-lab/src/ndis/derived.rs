@@ -8,7 +8,7 @@ use crate::exports::exports;
 use crate::guest::{Block, Guest};
 use crate::irql::Irql;
 use crate::ledger::{Kind, Made, MdlRecord, MdlUse, Owner};
-use crate::ndis::lab_list::fill_mdl;
+use crate::mdl;
 use crate::ndis::{chain, nbl};
 use crate::rule::Rule;
 use crate::sync::lock;
@@ -87,7 +87,7 @@ pub(crate) fn append_data(
 ) -> Guest<Mdl> {
     let storage = Block::zeroed(Mdl::SIZE);
     let mdl = storage.guest::<Mdl>();
-    fill_mdl(mdl, address, u32::try_from(count).unwrap_or(u32::MAX));
+    mdl::describe(mdl, address, u32::try_from(count).unwrap_or(u32::MAX));
     let record =
         MdlRecord { owner: Owner::LAB, purpose: MdlUse::Internal, site: call.site, storage };
     lock(&call.machine.ledger).mdls.insert(mdl.address(), record);

@@ -2,12 +2,12 @@
 
 use crate::abi::Handle;
 use crate::abi::nbl::{
-    MDL_SOURCE_IS_NONPAGED_POOL, Mdl, NBL_RECV_READ_ONLY, NBL_SEND_READ_ONLY, NetBuffer,
-    NetBufferList, NetBufferListContext,
+    Mdl, NBL_RECV_READ_ONLY, NBL_SEND_READ_ONLY, NetBuffer, NetBufferList, NetBufferListContext,
 };
 use crate::frame::{NbSpec, NblSpec};
 use crate::guest::{Block, Guest};
 use crate::machine::Machine;
+use crate::mdl;
 use crate::ndis::chain;
 use crate::rule::Rule;
 
@@ -62,6 +62,14 @@ impl LabList {
         Self { list, number, frames, nbl_flags: spec.nbl_flags, _blocks: blocks }
     }
 
+    /// What the owner of a list does when it is home: unlocks the pages of its MDLs, which ends
+    /// every mapping that other drivers asked for.
+    pub(crate) fn unlock(&self) {
+        for buffer in chain::buffers(self.list) {
+            chain::mdls(buffer.get(NetBuffer::MDL_CHAIN)).into_iter().for_each(mdl::unlock);
+        }
+    }
+
     /// C17, C34: the frames are as they were made; if the list said that they are not to be
     /// written to, that is the rule.
     pub(crate) fn check_intact(&self, machine: &Machine, what: &str) {
@@ -104,7 +112,7 @@ fn make_buffer(
     for (index, part) in parts.iter().enumerate() {
         let front = if index == 0 { spec.offset } else { 0 };
         let behind = if index == last { spec.tail } else { 0 };
-        let mdl = make_mdl(part, front, behind, blocks);
+        let mdl = make_mdl(part, front, behind, spec.unmapped, blocks);
         if previous.is_null() {
             buffer.set(NetBuffer::MDL_CHAIN, mdl);
         } else {
@@ -119,27 +127,25 @@ fn make_buffer(
     buffer
 }
 
-fn make_mdl(part: &[u8], front: usize, behind: usize, blocks: &mut Vec<Block>) -> Guest<Mdl> {
+fn make_mdl(
+    part: &[u8],
+    front: usize,
+    behind: usize,
+    unmapped: bool,
+    blocks: &mut Vec<Block>,
+) -> Guest<Mdl> {
     let size = front + part.len() + behind;
     let data = Block::zeroed(size);
     data.guest::<u8>().byte_add(front as u64).write_bytes(part);
-    let block = Block::zeroed(Mdl::SIZE);
+    let block = if unmapped {
+        mdl::unmapped(Block::zeroed, &data)
+    } else {
+        let block = Block::zeroed(Mdl::SIZE);
+        mdl::describe(block.guest(), data.guest(), u32::try_from(size).unwrap_or(u32::MAX));
+        block
+    };
     let mdl = block.guest::<Mdl>();
-    fill_mdl(mdl, data.guest(), u32::try_from(size).unwrap_or(u32::MAX));
     blocks.push(block);
     blocks.push(data);
     mdl
-}
-
-/// Describes bytes of nonpaged memory by an MDL.
-pub(crate) fn fill_mdl(mdl: Guest<Mdl>, data: Guest<u8>, length: u32) {
-    const PAGE_MASK: u64 = 0xFFF;
-    mdl.fill(0, Mdl::SIZE);
-    let offset = data.address() & PAGE_MASK;
-    mdl.set(Mdl::SIZE_FIELD, 48);
-    mdl.set(Mdl::MDL_FLAGS, MDL_SOURCE_IS_NONPAGED_POOL);
-    mdl.set(Mdl::MAPPED_SYSTEM_VA, data);
-    mdl.field(Mdl::START_VA).cast::<u64>().write(data.address() - offset);
-    mdl.set(Mdl::BYTE_COUNT, length);
-    mdl.set(Mdl::BYTE_OFFSET, u32::try_from(offset).unwrap_or(0));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::abi::ndis::{
-    FilterAttachParameters, FilterPauseParameters, FilterRestartParameters, PAUSE_NDIS_INTERNAL,
+    FilterAttachParameters, FilterPauseParameters, FilterRestartParameters, PAUSE_DETACH_FILTER,
     object,
 };
 use crate::adapter_config::AdapterConfig;
@@ -175,8 +175,8 @@ fn call_restart(machine: &Arc<Machine>, module: &Arc<Module>, list: &AttributeLi
     NtStatus::FAILURE
 }
 
-/// Calls FilterPause; says whether it is pending.
-pub(crate) fn begin_pause(machine: &Arc<Machine>, module: &Arc<Module>) -> bool {
+/// Calls FilterPause for a reason (`NDIS_PAUSE_*`); says whether it is pending.
+pub(crate) fn begin_pause(machine: &Arc<Machine>, module: &Arc<Module>, reason: u32) -> bool {
     type P = FilterPauseParameters;
     {
         let mut inner = lock(&module.inner);
@@ -193,7 +193,7 @@ pub(crate) fn begin_pause(machine: &Arc<Machine>, module: &Arc<Module>) -> bool 
     guest.set(P::HEADER_TYPE, object::FILTER_PAUSE_PARAMETERS);
     guest.set(P::HEADER_REVISION, 1);
     guest.set(P::HEADER_SIZE, 12);
-    guest.set(P::PAUSE_REASON, PAUSE_NDIS_INTERNAL);
+    guest.set(P::PAUSE_REASON, reason);
     let pause = read(&module.driver.registration).and_then(|r| r.handlers.pause);
     let context = module.context();
     let status = machine.call_driver(module.frame("FilterPause"), Irql::PASSIVE, context.0, || {
@@ -241,7 +241,7 @@ pub(crate) fn finish_pause(machine: &Arc<Machine>, module: &Arc<Module>) {
 
 /// Detaches a module, after a pause if it runs.
 pub(crate) fn detach(machine: &Arc<Machine>, module: &Arc<Module>) {
-    if begin_pause(machine, module) {
+    if begin_pause(machine, module, PAUSE_DETACH_FILTER) {
         finish_pause(machine, module);
     }
     if module.state() != ModuleState::Paused {

@@ -2,15 +2,15 @@
 #![expect(non_snake_case, reason = "exports bear their kernel names")]
 
 use crate::abi::Handle;
-use crate::abi::nbl::{MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL, Mdl};
+use crate::abi::nbl::Mdl;
 use crate::call::Call;
 use crate::ex;
 use crate::exports::exports;
 use crate::guest::{Block, Guest};
 use crate::irql::Irql;
 use crate::ledger::{Kind, MdlRecord, MdlUse, ObjectRecord};
+use crate::mdl;
 use crate::mm;
-use crate::ndis::lab_list::fill_mdl;
 use crate::ndis::pool::owner_of;
 use crate::rule::Rule;
 use crate::sync::lock;
@@ -38,7 +38,7 @@ pub extern "win64" fn NdisAllocateMdl(handle: Handle, data: Guest<u8>, length: u
     call.took_memory();
     let storage = call.machine.block(Mdl::SIZE);
     let mdl = storage.guest::<Mdl>();
-    fill_mdl(mdl, data, length);
+    mdl::describe(mdl, data, length);
     let owner = owner_of(&call, handle);
     let record = MdlRecord { owner, purpose: MdlUse::Ndis, site: call.site, storage };
     lock(&call.machine.ledger).mdls.insert(mdl.address(), record);
@@ -64,8 +64,7 @@ pub extern "win64" fn NdisQueryMdl(
     if address.is_null() {
         return;
     }
-    let mapped = mdl.get(Mdl::MDL_FLAGS) & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL);
-    address.write(if mapped != 0 {
+    address.write(if mdl.get(Mdl::MDL_FLAGS) & mdl::ADDRESSED != 0 {
         mdl.get(Mdl::MAPPED_SYSTEM_VA)
     } else {
         mm::MmMapLockedPagesSpecifyCache(mdl, 0, 1, Guest::NULL, 0, priority)

@@ -1,6 +1,7 @@
 //! NDIS: what filter drivers import from ndis.sys, and the drivers at the ends of a stack.
 
 pub(crate) mod adapter;
+pub(crate) mod cable;
 pub(crate) mod chain;
 pub(crate) mod configuration;
 pub(crate) mod context;
@@ -24,3 +25,4 @@ pub(crate) mod receive;
 pub(crate) mod register;
 pub(crate) mod rw_lock;
 pub(crate) mod send;
+pub(crate) mod transition;

@@ -10,8 +10,8 @@ use crate::exports::exports;
 use crate::guest::{ALIGNMENT, Guest};
 use crate::irql::Irql;
 use crate::ledger::{Holder, Kind, Ledger, Made, NbRecord, NblRecord, Storage};
+use crate::mdl;
 use crate::ndis::chain;
-use crate::ndis::lab_list::fill_mdl;
 use crate::rule::Rule;
 use crate::sync::lock;
 
@@ -229,7 +229,7 @@ fn initialize_buffer(buffer: Guest<NetBuffer>, pool: Handle, mdl: Guest<Mdl>, da
     if data_size > 0 {
         let data = mdl.byte_add(Mdl::SIZE as u64).cast::<u8>();
         data.fill(0, data_size as usize);
-        fill_mdl(mdl, data, data_size);
+        mdl::describe(mdl, data, data_size);
         Extent { mdls: mdl, offset: data_size, length: 0 }.apply(buffer);
     } else {
         Extent::NONE.apply(buffer);

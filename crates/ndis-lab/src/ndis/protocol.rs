@@ -150,6 +150,7 @@ pub(crate) fn take_back(machine: &Machine, module: &Module, lists: &[Guest<NetBu
         }
         drop(upper);
         home.check_intact(machine, "a sent frame");
+        home.unlock();
         machine.bury(home);
         // The record stays: whoever uses the list again is told what it was.
         hold(machine, list, Holder::Lab);

@@ -4,7 +4,8 @@
 use crate::abi::Handle;
 use crate::abi::io::DriverObject;
 use crate::abi::ndis::{
-    FilterAttributes, FilterDriverCharacteristics, FilterPartialCharacteristics, object,
+    FilterAttributes, FilterDriverCharacteristics, FilterPartialCharacteristics,
+    PAUSE_FILTER_RESTART_STACK, object,
 };
 use crate::call::Call;
 use crate::checks::{header, state};
@@ -280,10 +281,13 @@ pub extern "win64" fn NdisFRestartComplete(filter: Handle, status: NtStatus) {
 pub extern "win64" fn NdisFRestartFilter(filter: Handle) -> NtStatus {
     let call = Call::enter("NdisFRestartFilter", Irql::DISPATCH, filter.0);
     let Some(module) = state::module(&call, filter) else { return NtStatus::FAILURE };
+    if call.allocation_fails() {
+        return NtStatus::RESOURCES;
+    }
     let machine = std::sync::Arc::clone(&call.machine);
     call.machine.work.push(filter.0, move || {
         if module.state() == ModuleState::Running {
-            if lifecycle::begin_pause(&machine, &module) {
+            if lifecycle::begin_pause(&machine, &module, PAUSE_FILTER_RESTART_STACK) {
                 lifecycle::finish_pause(&machine, &module);
             }
             let attributes = crate::restart_attributes::RestartAttributes::of(&module.config);

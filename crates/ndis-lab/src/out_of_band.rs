@@ -1,0 +1,207 @@
+//! Out-of-band information of a list, by its documented meaning.
+
+use crate::abi::nbl::information;
+
+/// The version of the Internet Protocol of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpVersion {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// What travels beside the frames of a list, for hardware or from it.
+///
+/// Each variant is a view of one of the structures of ndis/nblchecksum.h, nbllso.h, nbluso.h,
+/// nblrsc.h and nbl8021q.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OutOfBand {
+    /// An 802.1Q tag that is not in the frame: NDIS_NET_BUFFER_LIST_8021Q_INFO.
+    Vlan {
+        /// `UserPriority`, 0 to 7.
+        priority: u8,
+        /// `CanonicalFormatId`, which is the tag's drop eligible bit.
+        canonical_format: bool,
+        /// `VlanId`, 0 to 4095.
+        id: u16,
+    },
+    /// Checksums that the adapter is to compute: NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO, on a
+    /// send.
+    ChecksumRequest {
+        /// `IsIPv4` or `IsIPv6`.
+        version: IpVersion,
+        /// `IpHeaderChecksum`
+        ip_header: bool,
+        /// `TcpChecksum`
+        tcp: bool,
+        /// `UdpChecksum`
+        udp: bool,
+        /// `TcpHeaderOffset`: from the start of the frame, in bytes, at most 1023.
+        tcp_header_offset: u16,
+    },
+    /// What an adapter found of the checksums of a receive: NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO.
+    /// `None` was not looked at, `Some(true)` is right.
+    ChecksumResult {
+        /// `IpChecksumSucceeded` or `IpChecksumFailed`.
+        ip_header: Option<bool>,
+        /// `TcpChecksumSucceeded` or `TcpChecksumFailed`.
+        tcp: Option<bool>,
+        /// `UdpChecksumSucceeded` or `UdpChecksumFailed`.
+        udp: Option<bool>,
+        /// `TcpChecksumValueInvalid` and `IpChecksumValueInvalid`: what the frame's fields hold
+        /// says nothing, because segments were coalesced.
+        values_invalid: bool,
+    },
+    /// A large send of version 1: NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO.
+    LargeSendV1 {
+        /// `MSS`: payload of a segment, in bytes, below 2^20.
+        segment: u32,
+        /// `TcpHeaderOffset`: from the start of the frame, in bytes, at most 1023.
+        tcp_header_offset: u16,
+    },
+    /// A large send of version 2: NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO.
+    LargeSendV2 {
+        /// `MSS`: payload of a segment, in bytes, below 2^20.
+        segment: u32,
+        /// `TcpHeaderOffset`: from the start of the frame, in bytes, at most 1023.
+        tcp_header_offset: u16,
+        /// `IPVersion`
+        version: IpVersion,
+    },
+    /// A large send of UDP: NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO.
+    UdpSegmentation {
+        /// `MSS`: payload of a datagram, in bytes, below 2^20.
+        segment: u32,
+        /// `UdpHeaderOffset`: from the start of the frame, in bytes, at most 1023.
+        udp_header_offset: u16,
+        /// `IPVersion`
+        version: IpVersion,
+    },
+    /// A receive that an adapter put together: NDIS_RSC_NBL_INFO.
+    Coalesced {
+        /// `CoalescedSegCount`
+        segments: u16,
+        /// `DupAckCount`
+        duplicate_acks: u16,
+    },
+}
+
+/// A bit field from a bit on.
+fn field(value: impl Into<u64>, from: u32, width: u32) -> u64 {
+    let value = value.into();
+    assert!(value < 1 << width, "{value} does not fit into {width} bits");
+    value << from
+}
+
+/// A result that is told by one of two bits.
+fn either(result: Option<bool>, failed: u32, succeeded: u32) -> u64 {
+    match result {
+        None => 0,
+        Some(false) => 1 << failed,
+        Some(true) => 1 << succeeded,
+    }
+}
+
+impl OutOfBand {
+    /// Where it stands; see [`information`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Vlan { .. } => information::IEEE_8021Q,
+            Self::ChecksumRequest { .. } | Self::ChecksumResult { .. } => information::CHECKSUM,
+            Self::LargeSendV1 { .. } | Self::LargeSendV2 { .. } => information::LARGE_SEND,
+            Self::UdpSegmentation { .. } => information::UDP_SEGMENTATION,
+            Self::Coalesced { .. } => information::RECEIVE_COALESCED,
+        }
+    }
+
+    /// Its value.
+    ///
+    /// # Panics
+    ///
+    /// If a number does not fit into its field.
+    #[must_use]
+    pub fn value(self) -> u64 {
+        match self {
+            Self::Vlan { priority, canonical_format, id } => {
+                field(priority, 0, 3) | field(canonical_format, 3, 1) | field(id, 4, 12)
+            }
+            Self::ChecksumRequest { version, ip_header, tcp, udp, tcp_header_offset } => {
+                field(version == IpVersion::V4, 0, 1)
+                    | field(version == IpVersion::V6, 1, 1)
+                    | field(tcp, 2, 1)
+                    | field(udp, 3, 1)
+                    | field(ip_header, 4, 1)
+                    | field(tcp_header_offset, 16, 10)
+            }
+            Self::ChecksumResult { ip_header, tcp, udp, values_invalid } => {
+                let invalid = if values_invalid { 0b11 << 7 } else { 0 };
+                either(tcp, 0, 3) | either(udp, 1, 4) | either(ip_header, 2, 5) | invalid
+            }
+            Self::LargeSendV1 { segment, tcp_header_offset } => {
+                field(segment, 0, 20) | field(tcp_header_offset, 20, 10)
+            }
+            Self::LargeSendV2 { segment, tcp_header_offset, version } => {
+                field(segment, 0, 20)
+                    | field(tcp_header_offset, 20, 10)
+                    | field(true, 30, 1)
+                    | field(version == IpVersion::V6, 31, 1)
+            }
+            Self::UdpSegmentation { segment, udp_header_offset, version } => {
+                field(segment, 0, 20)
+                    | field(udp_header_offset, 20, 10)
+                    | field(version == IpVersion::V6, 31, 1)
+            }
+            Self::Coalesced { segments, duplicate_acks } => {
+                field(segments, 0, 16) | field(duplicate_acks, 16, 16)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_where_the_headers_have_them() {
+        let vlan = OutOfBand::Vlan { priority: 5, canonical_format: true, id: 0x123 };
+        assert_eq!((vlan.index(), vlan.value()), (4, 0x123D));
+        let request = OutOfBand::ChecksumRequest {
+            version: IpVersion::V6,
+            ip_header: true,
+            tcp: true,
+            udp: false,
+            tcp_header_offset: 54,
+        };
+        assert_eq!((request.index(), request.value()), (0, 54 << 16 | 0b1_0110));
+        let result = OutOfBand::ChecksumResult {
+            ip_header: Some(true),
+            tcp: Some(false),
+            udp: None,
+            values_invalid: true,
+        };
+        assert_eq!(result.value(), 0b1_1010_0001);
+        let first = OutOfBand::LargeSendV1 { segment: 0x5B4, tcp_header_offset: 34 };
+        assert_eq!((first.index(), first.value()), (2, 34 << 20 | 0x5B4));
+        let second =
+            OutOfBand::LargeSendV2 { segment: 1440, tcp_header_offset: 54, version: IpVersion::V6 };
+        assert_eq!(second.value(), 0b11 << 30 | 54 << 20 | 0x5A0);
+        let datagrams = OutOfBand::UdpSegmentation {
+            segment: 512,
+            udp_header_offset: 34,
+            version: IpVersion::V4,
+        };
+        assert_eq!((datagrams.index(), datagrams.value()), (22, 34 << 20 | 512));
+        let coalesced = OutOfBand::Coalesced { segments: 3, duplicate_acks: 1 };
+        assert_eq!((coalesced.index(), coalesced.value()), (22, 1 << 16 | 3));
+    }
+
+    #[test]
+    #[should_panic(expected = "4096 does not fit into 12 bits")]
+    fn a_number_has_to_fit() {
+        let _ = OutOfBand::Vlan { priority: 0, canonical_format: false, id: 4096 }.value();
+    }
+}

@@ -1,0 +1,83 @@
+use core::ops::Range;
+
+use etherparse::checksum::Sum16BitWords;
+
+use crate::{
+    Source, WireError,
+    header::Header,
+    network::{Network, Version},
+    source::for_each_piece,
+    transport::{Protocol, Transport},
+};
+
+/// Where the checksum stands in an IPv4 header.
+const OF_IPV4: usize = 10;
+
+/// Writes the checksum of the IPv4 header.
+///
+/// # Errors
+///
+/// [`WireError::Malformed`] where there is no IPv4 header.
+pub(crate) fn complete_ipv4(header: &mut Header, network: &Network) -> Result<(), WireError> {
+    if network.version != Version::V4 {
+        return Err(WireError::Malformed);
+    }
+    let field = network.offset.saturating_add(OF_IPV4);
+    header.put(field, [0; 2])?;
+    let bytes = header.as_slice().get(network.offset..network.payload);
+    let sum = Sum16BitWords::new().add_slice(bytes.ok_or(WireError::Malformed)?);
+    header.put(field, sum.ones_complement().to_ne_bytes())
+}
+
+/// Writes the checksum of the TCP or UDP header, for a datagram whose payload is `payload` of
+/// `source`.
+///
+/// # Errors
+///
+/// [`WireError::Malformed`], [`WireError::Unreadable`].
+pub(crate) fn complete_transport<S: Source + ?Sized>(
+    header: &mut Header,
+    network: &Network,
+    transport: &Transport,
+    source: &S,
+    payload: Range<usize>,
+) -> Result<(), WireError> {
+    let field = transport.offset.saturating_add(transport.protocol.checksum());
+    header.put(field, [0; 2])?;
+    let own = header.as_slice().get(transport.offset..transport.payload);
+    let own = own.ok_or(WireError::Malformed)?;
+    let length = own.len().saturating_add(payload.len());
+    let mut sum = pseudo_header(header, network, transport.protocol, length)?.add_slice(own);
+    // Every header has an even number of bytes, so the payload starts at a word of its own.
+    if !for_each_piece(source, payload, |piece| sum = sum.clone().add_slice(piece)) {
+        return Err(WireError::Unreadable);
+    }
+    let checksum = match transport.protocol {
+        Protocol::Tcp => sum.ones_complement(),
+        // Zero says that there is none.
+        Protocol::Udp => sum.to_ones_complement_with_no_zero(),
+    };
+    header.put(field, checksum.to_ne_bytes())
+}
+
+/// The sum of what TCP and UDP cover of the network layer.
+fn pseudo_header(
+    header: &Header,
+    network: &Network,
+    protocol: Protocol,
+    length: usize,
+) -> Result<Sum16BitWords, WireError> {
+    let length = u32::try_from(length).map_err(|_| WireError::Malformed)?;
+    let mut sum = Sum16BitWords::new();
+    let mut sum = match network.version {
+        Version::V4 => {
+            let source = header.get(network.offset.saturating_add(12))?;
+            sum.add_4bytes(source).add_4bytes(header.get(network.destination)?)
+        }
+        Version::V6 => {
+            let source = header.get(network.offset.saturating_add(8))?;
+            sum.add_16bytes(source).add_16bytes(header.get(network.destination)?)
+        }
+    };
+    Ok(sum.add_4bytes(length.to_be_bytes()).add_2bytes([0, protocol.number()]))
+}

@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// A frame whose way is being decided: its first bytes as they are on the wire, as far as is known.
-pub(crate) struct Draft<'s, S: ?Sized> {
-    source: &'s S,
-    header: Header,
+pub(crate) struct Draft<'d, S: ?Sized> {
+    source: &'d S,
+    header: &'d mut Header,
     /// Bytes that were inserted behind the addresses.
     inserted: usize,
     /// Bytes at the start of the header that are not as in the source.
@@ -22,14 +22,17 @@ pub(crate) struct Draft<'s, S: ?Sized> {
     changes: Changes,
 }
 
-impl<'s, S: Source + ?Sized> Draft<'s, S> {
-    /// Reads the first bytes of `source`, and inserts `tags`.
+impl<'d, S: Source + ?Sized> Draft<'d, S> {
+    /// Reads the first bytes of `source` into `header`, and inserts `tags`.
     ///
     /// # Errors
     ///
     /// [`WireError::Unreadable`].
-    pub(crate) fn new(source: &'s S, tags: [Option<Tag>; 2]) -> Result<Self, WireError> {
-        let mut header = Header::new();
+    pub(crate) fn new(
+        source: &'d S,
+        header: &'d mut Header,
+        tags: [Option<Tag>; 2],
+    ) -> Result<Self, WireError> {
         let inserted = header.fill(source, tags)?;
         let link = Link::parse(header.as_slice());
         let (patched, changes) = match inserted {
@@ -78,7 +81,7 @@ impl<'s, S: Source + ?Sized> Draft<'s, S> {
     }
 
     fn complete_ipv4(&mut self, network: &Network) -> Result<(), WireError> {
-        complete_ipv4(&mut self.header, network)?;
+        complete_ipv4(self.header, network)?;
         self.patched = self.patched.max(network.payload);
         self.changes |= Changes::CHECKSUMMED;
         Ok(())
@@ -98,7 +101,7 @@ impl<'s, S: Source + ?Sized> Draft<'s, S> {
             let length = length.ok_or(WireError::Malformed)?;
             payload.end = payload.start.saturating_add(length);
         }
-        complete_transport(&mut self.header, network, transport, self.source, payload)?;
+        complete_transport(self.header, network, transport, self.source, payload)?;
         self.patched = self.patched.max(transport.payload);
         self.changes |= Changes::CHECKSUMMED;
         Ok(())
@@ -132,22 +135,18 @@ impl<'s, S: Source + ?Sized> Draft<'s, S> {
         let room = max_frame.checked_sub(transport.payload.saturating_sub(tags));
         let room = room.ok_or(WireError::TooLong)?;
         let large = Large { network, transport, segmentation, payload, room };
-        let segments = Segments::new(&self.header, large)?;
+        let segments = Segments::new(self.header, large)?;
         self.patched = transport.payload;
+        self.changes |= segments.changes();
         Ok(segments)
     }
 
-    /// The header that all segments start from, and what is changed in all of them.
-    pub(crate) fn template(mut self) -> (Header, Changes) {
-        self.header.truncate(self.patched);
-        (self.header, self.changes)
-    }
-
-    /// The header of the frame that it is, the rest of it in the source, and what is changed.
-    pub(crate) fn one(mut self) -> (Header, Range<usize>, Changes) {
+    /// Leaves the bytes that are not as in the source in the header, and gives the rest of the
+    /// frame in the source, and what is changed.
+    pub(crate) fn finish(self) -> (Range<usize>, Changes) {
         self.header.truncate(self.patched);
         let start = self.patched.saturating_sub(self.inserted);
-        (self.header, start..self.source.len(), self.changes)
+        (start..self.source.len(), self.changes)
     }
 
     fn network(&self) -> Result<Network, WireError> {

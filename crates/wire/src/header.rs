@@ -1,5 +1,3 @@
-use heapless::Vec;
-
 use crate::{Source, Tag, WireError};
 
 /// Most bytes of headers that are patched: the link-layer header with its tags, IP with options or
@@ -11,12 +9,15 @@ pub(crate) const ADDRESSES: usize = 12;
 
 /// The first bytes of a frame as they are on the wire.
 #[derive(Debug)]
-pub(crate) struct Header(Vec<u8, HEADER_LIMIT>);
+pub(crate) struct Header {
+    bytes: [u8; HEADER_LIMIT],
+    len: usize,
+}
 
 impl Header {
     /// No bytes.
     pub(crate) const fn new() -> Self {
-        Self(Vec::new())
+        Self { bytes: [0; HEADER_LIMIT], len: 0 }
     }
 
     /// As many bytes of `source` as there is room for, with `tags` behind the addresses, the first
@@ -31,41 +32,49 @@ impl Header {
         source: &S,
         tags: [Option<Tag>; 2],
     ) -> Result<usize, WireError> {
-        self.0.clear();
+        self.len = 0;
         self.extend(source, 0, ADDRESSES)?;
-        let start = self.0.len();
+        let start = self.len;
         for tag in tags.into_iter().flatten().filter(|_| start == ADDRESSES) {
-            self.0.extend_from_slice(&tag.bytes()).map_err(|_| WireError::Malformed)?;
+            let at = self.len;
+            self.len = at.saturating_add(Tag::LEN);
+            self.put(at, tag.bytes())?;
         }
-        let end = self.0.len();
-        self.extend(source, ADDRESSES, HEADER_LIMIT.saturating_sub(end))?;
+        let end = self.len;
+        self.extend(source, ADDRESSES, HEADER_LIMIT)?;
         Ok(end.saturating_sub(start))
     }
 
-    /// Appends at most `most` bytes of `source`.
+    /// Appends at most `most` bytes of `source`, or as many as there is room for.
     fn extend<S: Source + ?Sized>(
         &mut self,
         source: &S,
         offset: usize,
         most: usize,
     ) -> Result<(), WireError> {
-        let start = self.0.len();
-        let wanted = source.len().saturating_sub(offset).min(most);
-        if wanted == 0 {
-            return Ok(());
+        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let wanted = source.len().saturating_sub(offset).min(most).min(room.len());
+        let into = room.get_mut(..wanted).unwrap_or_default();
+        if !into.is_empty() && !source.read(offset, into) {
+            return Err(WireError::Unreadable);
         }
-        self.0.resize(start.saturating_add(wanted), 0).map_err(|_| WireError::Malformed)?;
-        let read = self.0.get_mut(start..).is_some_and(|into| source.read(offset, into));
-        if read { Ok(()) } else { Err(WireError::Unreadable) }
+        self.len = self.len.saturating_add(wanted);
+        Ok(())
     }
 
-    /// Leaves the first `len` bytes.
+    /// Leaves no bytes.
+    pub(crate) const fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Leaves at most the first `len` bytes.
     pub(crate) fn truncate(&mut self, len: usize) {
-        self.0.truncate(len);
+        self.len = self.len.min(len);
     }
 
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        self.0.as_slice()
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 
     /// The bytes from `offset` on.
@@ -74,7 +83,7 @@ impl Header {
     ///
     /// [`WireError::Malformed`] where the header is shorter.
     pub(crate) fn get<const N: usize>(&self, offset: usize) -> Result<[u8; N], WireError> {
-        let bytes = self.0.get(offset..).and_then(|rest| rest.first_chunk().copied());
+        let bytes = self.as_slice().get(offset..).and_then(|rest| rest.first_chunk().copied());
         bytes.ok_or(WireError::Malformed)
     }
 
@@ -88,7 +97,9 @@ impl Header {
         offset: usize,
         bytes: [u8; N],
     ) -> Result<(), WireError> {
-        let into = self.0.get_mut(offset..).and_then(|rest| rest.first_chunk_mut());
+        let all = self.bytes.get_mut(..self.len);
+        let into =
+            all.and_then(|all| all.get_mut(offset..)).and_then(|rest| rest.first_chunk_mut());
         *into.ok_or(WireError::Malformed)? = bytes;
         Ok(())
     }

@@ -7,11 +7,12 @@
 //! patched bytes of header, then a range of the original that nobody has to copy twice.
 //!
 //! ```
-//! use wire::{Offloads, Source, Tag, Transmission};
+//! use wire::{Offloads, Source, Tag, Transmission, Workspace};
 //!
 //! let frame = [0_u8; 60];
 //! let offloads = Offloads { tag: Some(Tag(5)), ..Offloads::default() };
-//! let mut transmission = Transmission::new(&frame[..], offloads, 1514, None)?;
+//! let mut workspace = Workspace::new();
+//! let mut transmission = Transmission::new(&frame[..], offloads, 1514, None, &mut workspace)?;
 //! while let Some(on_the_wire) = transmission.next_frame()? {
 //!     assert_eq!(on_the_wire.header()[12..], [0x81, 0x00, 0x00, 0x05]);
 //!     assert_eq!(on_the_wire.payload(), 12..60);
@@ -48,6 +49,7 @@ mod source;
 mod tag;
 mod transmission;
 mod transport;
+mod workspace;
 
 pub use changes::Changes;
 pub use error::WireError;
@@ -58,3 +60,4 @@ pub use offloads::{Checksums, Offloads, Segmentation};
 pub use source::Source;
 pub use tag::Tag;
 pub use transmission::Transmission;
+pub use workspace::Workspace;

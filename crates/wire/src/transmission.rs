@@ -1,9 +1,6 @@
 use core::ops::Range;
 
-use crate::{
-    Changes, Offloads, Source, Tag, WireError, WireFrame, draft::Draft, header::Header,
-    segments::Segments,
-};
+use crate::{Changes, Offloads, Source, Tag, WireError, WireFrame, Workspace, draft::Draft};
 
 /// How a frame travels: as one frame on the wire, or several.
 ///
@@ -18,26 +15,16 @@ use crate::{
 #[derive(Debug)]
 pub struct Transmission<'s, S: ?Sized> {
     source: &'s S,
-    header: Header,
+    workspace: &'s mut Workspace,
     changes: Changes,
-    plan: Plan,
-}
-
-/// What is left to be sent.
-#[derive(Debug)]
-enum Plan {
-    /// The header, then this of the source.
-    One(Range<usize>),
-    /// The segments that are left.
-    Many(Segments),
-    /// Nothing.
-    Done,
+    /// What is left to be sent of the source behind the header, in one frame.
+    rest: Option<Range<usize>>,
 }
 
 impl<'s, S: Source + ?Sized> Transmission<'s, S> {
     /// Decides how the frame `source` travels to a target that takes frames of `max_frame` bytes,
     /// with the link-layer header, but without the tags in it. `outer` is a tag of the caller's own
-    /// that every frame gets, outside of all others.
+    /// that every frame gets, outside of all others. `workspace` may have served other frames before.
     ///
     /// # Errors
     ///
@@ -48,37 +35,42 @@ impl<'s, S: Source + ?Sized> Transmission<'s, S> {
         offloads: Offloads,
         max_frame: usize,
         outer: Option<Tag>,
+        workspace: &'s mut Workspace,
     ) -> Result<Self, WireError> {
+        let mut this = Self::as_it_is(source, workspace);
         let tags = [outer, offloads.tag];
-        if tags == [None; 2]
-            && offloads.checksums.is_empty()
-            && offloads.segmentation.is_none()
-            && source.len() <= max_frame
+        if tags != [None; 2]
+            || !offloads.checksums.is_empty()
+            || offloads.segmentation.is_some()
+            || source.len() > max_frame
         {
-            return Ok(Self::as_it_is(source));
+            this.decide(offloads, max_frame, tags)?;
         }
-        Self::decide(source, offloads, max_frame, tags)
+        Ok(this)
     }
 
     /// The frame as the drivers saw it, whatever they left to the hardware.
+    #[inline]
     #[must_use]
-    pub fn as_it_is(source: &'s S) -> Self {
-        let plan = Plan::One(0..source.len());
-        Self { source, header: Header::new(), changes: Changes::empty(), plan }
+    pub fn as_it_is(source: &'s S, workspace: &'s mut Workspace) -> Self {
+        workspace.header.clear();
+        workspace.segments = None;
+        Self { source, workspace, changes: Changes::empty(), rest: Some(0..source.len()) }
     }
 
+    /// Decides about a frame that is not on the wire as it is.
+    #[inline(never)]
     fn decide(
-        source: &'s S,
+        &mut self,
         offloads: Offloads,
         max_frame: usize,
         tags: [Option<Tag>; 2],
-    ) -> Result<Self, WireError> {
-        let mut draft = Draft::new(source, tags)?;
+    ) -> Result<(), WireError> {
+        let mut draft = Draft::new(self.source, &mut self.workspace.header, tags)?;
         if let Some(segmentation) = offloads.segmentation {
             match draft.segments(segmentation, offloads.transport_offset, max_frame) {
-                Ok(segments) => return Ok(Self::many(source, draft, segments)),
                 Err(WireError::Malformed) if draft.fits(max_frame) => draft.give_up(),
-                Err(error) => return Err(error),
+                segments => self.workspace.segments = Some(segments?),
             }
         } else if !draft.fits(max_frame) {
             return Err(WireError::TooLong);
@@ -88,23 +80,18 @@ impl<'s, S: Source + ?Sized> Transmission<'s, S> {
                 completed => completed?,
             }
         }
-        let (header, payload, changes) = draft.one();
-        Ok(Self { source, header, changes, plan: Plan::One(payload) })
-    }
-
-    fn many(source: &'s S, draft: Draft<'s, S>, segments: Segments) -> Self {
-        let (header, changes) = draft.template();
-        let changes = changes | segments.changes();
-        Self { source, header, changes, plan: Plan::Many(segments) }
+        let (rest, changes) = draft.finish();
+        self.changes = changes;
+        self.rest = self.workspace.segments.is_none().then_some(rest);
+        Ok(())
     }
 
     /// Frames that have not been given yet.
     #[must_use]
     pub fn frames_left(&self) -> usize {
-        match &self.plan {
-            Plan::One(_) => 1,
-            Plan::Many(segments) => segments.left(),
-            Plan::Done => 0,
+        match &self.workspace.segments {
+            Some(segments) => segments.left(),
+            None => usize::from(self.rest.is_some()),
         }
     }
 
@@ -115,16 +102,22 @@ impl<'s, S: Source + ?Sized> Transmission<'s, S> {
     /// [`WireError::Unreadable`] where a checksum covers bytes that cannot be read.
     #[inline]
     pub fn next_frame(&mut self) -> Result<Option<WireFrame<'_, S>>, WireError> {
-        let payload = match &mut self.plan {
-            Plan::One(payload) => {
-                let payload = payload.clone();
-                self.plan = Plan::Done;
-                Some(payload)
-            }
-            Plan::Many(segments) => segments.next(&mut self.header, self.source)?,
-            Plan::Done => None,
+        let payload = match self.rest.take() {
+            Some(rest) => rest,
+            None => match self.next_segment()? {
+                Some(payload) => payload,
+                None => return Ok(None),
+            },
         };
-        let (source, header, changes) = (self.source, self.header.as_slice(), self.changes);
-        Ok(payload.map(|payload| WireFrame { source, header, payload, changes }))
+        let header = self.workspace.header.as_slice();
+        Ok(Some(WireFrame { source: self.source, header, payload, changes: self.changes }))
+    }
+
+    fn next_segment(&mut self) -> Result<Option<Range<usize>>, WireError> {
+        let Workspace { header, segments } = &mut *self.workspace;
+        match segments {
+            Some(segments) => segments.next(header, self.source),
+            None => Ok(None),
+        }
     }
 }

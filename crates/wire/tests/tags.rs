@@ -1,6 +1,6 @@
 //! Tags that travel out of band, or are the mirror's own.
 
-use wire::{Changes, Offloads, Source, Tag, Transmission, WireError};
+use wire::{Changes, Offloads, Source, Tag, Transmission, WireError, Workspace};
 
 /// A frame of 60 bytes, each another.
 fn frame() -> Vec<u8> {
@@ -14,7 +14,8 @@ fn sent(
     max_frame: usize,
     outer: Option<Tag>,
 ) -> Result<Vec<(Vec<u8>, Changes)>, WireError> {
-    let mut transmission = Transmission::new(source, offloads, max_frame, outer)?;
+    let mut workspace = Workspace::new();
+    let mut transmission = Transmission::new(source, offloads, max_frame, outer, &mut workspace)?;
     let mut frames = Vec::new();
     while let Some(frame) = transmission.next_frame()? {
         let mut bytes = vec![0; frame.len()];
@@ -28,8 +29,10 @@ fn sent(
 #[test]
 fn a_frame_with_nothing_to_do_is_on_the_wire_as_it_is() {
     let frame = frame();
+    let mut workspace = Workspace::new();
     let mut transmission =
-        Transmission::new(&frame[..], Offloads::default(), 60, None).expect("it fits");
+        Transmission::new(&frame[..], Offloads::default(), 60, None, &mut workspace)
+            .expect("it fits");
     assert_eq!(transmission.frames_left(), 1);
     let on_the_wire = transmission.next_frame().expect("readable").expect("one");
     assert_eq!(on_the_wire.header(), []);

@@ -1,5 +1,6 @@
 //! A machine to run drivers on.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::machine::{Machine, Options};
 use crate::ndis::filter::FilterDriver;
 use crate::ndis::module::PATIENCE;
 use crate::parameter::Parameter;
+use crate::rule::Rule;
 use crate::schedule::Schedule;
 use crate::sync::{lock, write};
 use crate::trace::Event;
@@ -176,6 +178,12 @@ impl Lab {
     #[must_use]
     pub fn take_violations(&self) -> Vec<Violation> {
         std::mem::take(&mut *lock(&self.machine.violations))
+    }
+
+    /// Every rule that was broken so far, those among them whose violations were taken.
+    #[must_use]
+    pub fn broken_rules(&self) -> BTreeSet<Rule> {
+        lock(&self.machine.broken).clone()
     }
 
     /// What happened so far, in numbers.

@@ -1,6 +1,6 @@
 //! What a lab is made of inside: one machine with its processors, memory and drivers.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -57,6 +57,8 @@ pub(crate) struct Machine {
     pub(crate) tally: Tally,
     pub(crate) faults: Faults,
     pub(crate) violations: Mutex<Vec<Violation>>,
+    /// Every rule that was broken, also where tests took the violations away.
+    pub(crate) broken: Mutex<BTreeSet<Rule>>,
     pub(crate) images: RwLock<Vec<Arc<Image>>>,
     pub(crate) drivers: RwLock<HashMap<u32, Arc<FilterDriver>>>,
     pub(crate) modules: RwLock<HashMap<Handle, Arc<Module>>>,
@@ -98,6 +100,7 @@ impl Machine {
             tally: Tally::default(),
             faults: Faults::default(),
             violations: Mutex::default(),
+            broken: Mutex::default(),
             images: RwLock::default(),
             drivers: RwLock::default(),
             modules: RwLock::default(),
@@ -203,6 +206,7 @@ impl Machine {
             events: self.trace.last(EVENTS),
         };
         session::note_violation(rule);
+        lock(&self.broken).insert(rule);
         let mut violations = lock(&self.violations);
         if violations.len() < VIOLATIONS {
             violations.push(violation);

@@ -1,12 +1,10 @@
 //! Cancel identifiers, read-only data, flags of lists, and time: planted breaches.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{Fake, OwnFrame, World, originator};
+use crate::common::{Fake, OwnFrame, World, originator};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::nbl::{NetBufferList, information};
 use ndis_lab::abi::ndis::FilterDriverCharacteristics as C;
@@ -31,8 +29,7 @@ fn set_cancel_id(list: Guest<NetBufferList>, id: u64) {
     values.index(information::CANCEL_ID as u64).write(id);
 }
 
-#[test]
-fn a_cancel_identifier_begins_with_the_byte_from_ndis() {
+planted!(CancelId, a_cancel_identifier_begins_with_the_byte_from_ndis, || {
     send_own(|list| set_cancel_id(list, 0x1234), &[Rule::CancelId]);
     send_own(
         |list| {
@@ -41,7 +38,7 @@ fn a_cancel_identifier_begins_with_the_byte_from_ndis() {
         },
         &[],
     );
-}
+});
 
 type Queue = Arc<Mutex<Option<(Handle, Guest<NetBufferList>)>>>;
 
@@ -54,8 +51,7 @@ extern "win64" fn cancel(_context: Handle, _id: Guest<u8>) {
     NdisFSendNetBufferListsComplete(handle, list, 0);
 }
 
-#[test]
-fn a_cancelled_send_says_so() {
+planted!(CancelId, a_cancelled_send_says_so, || {
     for (status, rules) in
         [(NtStatus::NDIS_SEND_ABORTED, &[][..]), (NtStatus::SUCCESS, &[Rule::CancelId][..])]
     {
@@ -73,7 +69,7 @@ fn a_cancelled_send_says_so() {
         world.expect_broken(rules);
         world.end();
     }
-}
+});
 
 /// A driver that writes over the first byte of what it passes on, down and up.
 fn scribbler() -> World {
@@ -95,18 +91,16 @@ fn scribbler() -> World {
     .run()
 }
 
-#[test]
-fn read_only_data_are_not_written_to() {
+planted!(ReadOnlyData, read_only_data_are_not_written_to, || {
     let world = scribbler();
     world.stack.send_from_above([NblSpec::of(NbSpec::new(*b"frame")).flags(1)]);
     world.expect_broken(&[Rule::ReadOnlyData]);
     world.stack.indicate_from_below([NblSpec::of(NbSpec::new(*b"frame")).flags(2)], false);
     world.expect_broken(&[Rule::ReadOnlyData]);
     world.end();
-}
+});
 
-#[test]
-fn flags_of_foreign_lists_are_left_alone_but_for_the_scratch_bits() {
+planted!(NblFlags, flags_of_foreign_lists_are_left_alone_but_for_the_scratch_bits, || {
     for (bits, rules) in [(0x10_u32, &[Rule::NblFlags][..]), (0x1_0000, &[][..])] {
         let world = Fake {
             on_send: Some(Box::new(move |handle, list, port, flags| {
@@ -124,16 +118,15 @@ fn flags_of_foreign_lists_are_left_alone_but_for_the_scratch_bits() {
         world.expect_broken(rules);
         world.end();
     }
-}
+});
 
-#[test]
-fn flags_of_own_lists_are_the_drivers_to_set() {
+planted!(NblFlags, flags_of_own_lists_are_the_drivers_to_set, || {
     send_own(|list| list.set(NetBufferList::FLAGS, 0x4), &[Rule::NblFlags]);
     send_own(|list| list.set(NetBufferList::FLAGS, 0x1000), &[Rule::NblFlags]);
     send_own(|list| list.set(NetBufferList::NBL_FLAGS, 0x600), &[Rule::NblFlags]);
     send_own(|list| list.set(NetBufferList::NBL_FLAGS, 0x800), &[Rule::NblFlags]);
     send_own(|list| list.set(NetBufferList::NBL_FLAGS, 0xA00), &[]);
-}
+});
 
 fn run_impatiently(fake: Fake) -> World {
     let lab = Lab::builder().patience(Duration::from_millis(20)).build();
@@ -144,8 +137,7 @@ fn run_impatiently(fake: Fake) -> World {
     World { lab, driver, stack, fake }
 }
 
-#[test]
-fn a_pause_completes_in_time() {
+planted!(NdisFilterTimedPauseComplete, a_pause_completes_in_time, || {
     let world = run_impatiently(Fake {
         on_pause: Some(Box::new(|_| NtStatus::PENDING)),
         ..Fake::default()
@@ -154,10 +146,9 @@ fn a_pause_completes_in_time() {
     world.expect_broken(&[Rule::NdisFilterTimedPauseComplete]);
     world.stack.detach();
     world.end();
-}
+});
 
-#[test]
-fn what_comes_from_above_is_finished_in_time() {
+planted!(NdisFilterTimedDataSend, what_comes_from_above_is_finished_in_time, || {
     let kept = Queue::default();
     let keep = Arc::clone(&kept);
     let world = run_impatiently(Fake {
@@ -172,10 +163,9 @@ fn what_comes_from_above_is_finished_in_time() {
     world.in_driver(move |_| NdisFSendNetBufferListsComplete(handle, list, 0));
     world.expect_broken(&[Rule::NdisFilterTimedDataSend]);
     world.end();
-}
+});
 
-#[test]
-fn what_comes_from_below_is_finished_in_time() {
+planted!(NdisFilterTimedDataReceive, what_comes_from_below_is_finished_in_time, || {
     let kept = Queue::default();
     let keep = Arc::clone(&kept);
     let world = run_impatiently(Fake {
@@ -190,10 +180,9 @@ fn what_comes_from_below_is_finished_in_time() {
     world.in_driver(move |_| NdisFReturnNetBufferLists(handle, list, 0));
     world.expect_broken(&[Rule::NdisFilterTimedDataReceive]);
     world.end();
-}
+});
 
-#[test]
-fn who_is_told_the_irql_does_not_ask_for_it() {
+planted!(DispatchFlag, who_is_told_the_irql_does_not_ask_for_it, || {
     let world = Fake {
         on_send: Some(Box::new(|handle, list, port, flags| {
             KeGetCurrentIrql();
@@ -205,14 +194,13 @@ fn who_is_told_the_irql_does_not_ask_for_it() {
     world.stack.send_from_above([b"frame"]);
     world.expect_broken(&[Rule::DispatchFlag]);
     world.end();
-}
+});
 
-#[test]
-fn the_processor_is_kept_busy_for_fifty_microseconds_at_most() {
+planted!(Waiting, the_processor_is_kept_busy_for_fifty_microseconds_at_most, || {
     let world = Fake::default().run();
     world.in_driver(|_| NdisStallExecution(50));
     world.expect_broken(&[]);
     world.in_driver(|_| NdisStallExecution(51));
     world.expect_broken(&[Rule::Waiting]);
     world.end();
-}
+});

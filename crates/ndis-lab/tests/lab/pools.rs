@@ -1,9 +1,7 @@
 //! Pools, lists and buffers: what must not be done with them.
 
-mod common;
-
-use common::{
-    Fake, NON_PAGED, OwnFrame, TAG, buffer_pool, expect_broken, keep, list_pool,
+use crate::common::{
+    Fake, NON_PAGED, OwnFrame, TAG, World, buffer_pool, expect_broken, keep, list_pool,
     list_pool_parameters, originator,
 };
 use ndis_lab::abi::Handle;
@@ -12,22 +10,38 @@ use ndis_lab::exports::*;
 use ndis_lab::guest::Guest;
 use ndis_lab::{Irql, NtStatus, Rule};
 
-#[test]
-fn pool_parameters_are_checked() {
+/// A pool with edited parameters.
+fn edited_pool(
+    world: &World,
+    edit: fn(Guest<NblPoolParameters>),
+    buffers: bool,
+    context: u16,
+    data: u32,
+) -> Handle {
+    world.in_driver(move |handle| {
+        let parameters = list_pool_parameters(buffers, context, data);
+        edit(parameters);
+        NdisAllocateNetBufferListPool(handle, parameters)
+    })
+}
+
+planted!(Header, pool_parameters_have_their_header, || {
     type P = NblPoolParameters;
     let world = Fake::default().run();
-    let allocate = |edit: fn(Guest<P>), buffers, context, data| {
-        world.in_driver(move |handle| {
-            let parameters = list_pool_parameters(buffers, context, data);
-            edit(parameters);
-            NdisAllocateNetBufferListPool(handle, parameters)
-        })
-    };
+    let pool = edited_pool(&world, |p| p.set(P::HEADER_TYPE, 0x81), true, 0, 0);
+    assert_eq!(pool, Handle::NULL);
+    world.expect_broken(&[Rule::Header]);
+    let pool = edited_pool(&world, |p| p.set(P::HEADER_SIZE, 12), true, 0, 0);
+    assert_eq!(pool, Handle::NULL);
+    world.expect_broken(&[Rule::Header]);
+    world.end();
+});
+
+planted!(PoolParameters, pool_parameters_are_checked, || {
+    type P = NblPoolParameters;
+    let world = Fake::default().run();
+    let allocate = |edit, buffers, context, data| edited_pool(&world, edit, buffers, context, data);
     let unchanged = |_: Guest<P>| {};
-    assert_eq!(allocate(|p| p.set(P::HEADER_TYPE, 0x81), true, 0, 0), Handle::NULL);
-    world.expect_broken(&[Rule::Header]);
-    assert_eq!(allocate(|p| p.set(P::HEADER_SIZE, 12), true, 0, 0), Handle::NULL);
-    world.expect_broken(&[Rule::Header]);
     assert_eq!(allocate(unchanged, true, 8, 0), Handle::NULL);
     world.expect_broken(&[Rule::PoolParameters]);
     assert_eq!(allocate(unchanged, false, 0, 64), Handle::NULL);
@@ -39,10 +53,9 @@ fn pool_parameters_are_checked() {
     world.expect_broken(&[Rule::PoolParameters]);
     world.in_driver(move |_| NdisFreeNetBufferListPool(pool));
     world.end();
-}
+});
 
-#[test]
-fn a_pool_is_used_with_the_function_it_is_for() {
+planted!(WrongAllocator, a_pool_is_used_with_the_function_it_is_for, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
         let pool = NdisAllocateNetBufferListPool(handle, list_pool_parameters(false, 0, 0));
@@ -70,13 +83,23 @@ fn a_pool_is_used_with_the_function_it_is_for() {
         NdisFreeNetBufferListPool(pool);
     });
     world.expect_broken(&[Rule::WrongAllocator]);
+    world.end();
+});
+
+planted!(Header, a_pool_is_one_that_was_given, || {
+    let world = Fake::default().run();
     world.in_driver(|_| NdisAllocateNetBufferList(Handle(0x1234), 0, 0));
     world.expect_broken(&[Rule::Header]);
+    world.in_driver(|handle| {
+        let pool = list_pool(handle);
+        NdisFreeNetBufferListPool(pool);
+        NdisFreeNetBufferListPool(pool);
+    });
+    world.expect_broken(&[Rule::Header]);
     world.end();
-}
+});
 
-#[test]
-fn context_sizes_are_aligned() {
+planted!(ContextAlignment, context_sizes_are_aligned, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
         let pool = list_pool(handle);
@@ -94,10 +117,9 @@ fn context_sizes_are_aligned() {
     });
     world.expect_broken(&[Rule::ContextAlignment]);
     world.end();
-}
+});
 
-#[test]
-fn an_extent_needs_an_mdl_chain_that_holds_it() {
+planted!(DataExtent, an_extent_needs_an_mdl_chain_that_holds_it, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
         let pool = list_pool(handle);
@@ -118,10 +140,9 @@ fn an_extent_needs_an_mdl_chain_that_holds_it() {
     });
     world.expect_broken(&[Rule::DataExtent]);
     world.end();
-}
+});
 
-#[test]
-fn lists_and_buffers_come_from_pools() {
+planted!(NotFromPool, lists_and_buffers_come_from_pools, || {
     let world = originator().run();
     let fake_list = keep(NetBufferList::SIZE).cast::<NetBufferList>();
     world.in_driver(move |handle| {
@@ -134,10 +155,9 @@ fn lists_and_buffers_come_from_pools() {
     world.in_driver(|_| NdisFreeNetBuffer(keep(NetBuffer::SIZE).cast()));
     world.expect_broken(&[Rule::NotFromPool]);
     world.end();
-}
+});
 
-#[test]
-fn nothing_is_freed_twice() {
+planted!(WrongFree, nothing_is_freed_twice, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
         let pool = list_pool(handle);
@@ -163,17 +183,10 @@ fn nothing_is_freed_twice() {
         ExFreePool(memory);
     });
     world.expect_broken(&[Rule::WrongFree]);
-    world.in_driver(|handle| {
-        let pool = list_pool(handle);
-        NdisFreeNetBufferListPool(pool);
-        NdisFreeNetBufferListPool(pool);
-    });
-    world.expect_broken(&[Rule::Header]);
     world.end();
-}
+});
 
-#[test]
-fn what_is_freed_is_freed_with_its_own_function() {
+planted!(WrongFree, what_is_freed_is_freed_with_its_own_function, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
         let pool = list_pool(handle);
@@ -197,10 +210,9 @@ fn what_is_freed_is_freed_with_its_own_function() {
     });
     world.expect_broken(&[Rule::WrongFree]);
     world.end();
-}
+});
 
-#[test]
-fn a_separate_buffer_is_freed_before_its_list() {
+planted!(WrongFree, a_separate_buffer_is_freed_before_its_list, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
         let lists = NdisAllocateNetBufferListPool(handle, list_pool_parameters(false, 0, 0));
@@ -215,10 +227,9 @@ fn a_separate_buffer_is_freed_before_its_list() {
     });
     world.expect_broken(&[Rule::WrongFree]);
     world.end();
-}
+});
 
-#[test]
-fn added_context_is_freed_before_its_list() {
+planted!(WrongFree, added_context_is_freed_before_its_list, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
         let pool = list_pool(handle);
@@ -237,10 +248,9 @@ fn added_context_is_freed_before_its_list() {
     });
     world.expect_broken(&[Rule::WrongFree]);
     world.end();
-}
+});
 
-#[test]
-fn a_pool_is_freed_last() {
+planted!(PoolInUse, a_pool_is_freed_last, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
         let pool = list_pool(handle);
@@ -249,10 +259,9 @@ fn a_pool_is_freed_last() {
     });
     world.expect_broken(&[Rule::PoolInUse]);
     world.end();
-}
+});
 
-#[test]
-fn another_drivers_list_is_not_freed() {
+planted!(WrongFree, another_drivers_list_is_not_freed, || {
     let world = Fake {
         on_send: Some(Box::new(|handle, list, port, flags| {
             NdisFreeNetBufferList(list);
@@ -264,10 +273,9 @@ fn another_drivers_list_is_not_freed() {
     world.stack.send_from_above([b"theirs"]);
     world.expect_broken(&[Rule::WrongFree]);
     world.end();
-}
+});
 
-#[test]
-fn a_list_is_not_freed_while_ndis_owns_it() {
+planted!(NotOwner, a_list_is_not_freed_while_ndis_owns_it, || {
     let world = originator().run();
     world.stack.hold_sends();
     let frame = world.in_driver(|handle| {
@@ -280,7 +288,7 @@ fn a_list_is_not_freed_while_ndis_owns_it() {
     world.stack.release_sends(ndis_lab::Order::Forward);
     world.in_driver(move |_| frame.free());
     world.end();
-}
+});
 
 #[test]
 fn a_pool_recycles() {
@@ -346,8 +354,7 @@ fn a_buffer_with_data_has_all_of_it_in_front() {
     world.end();
 }
 
-#[test]
-fn what_is_left_is_told_at_detach_and_unload() {
+planted!(Leak, what_is_left_is_told_at_detach_and_unload, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
         list_pool(handle);
@@ -365,7 +372,7 @@ fn what_is_left_is_told_at_detach_and_unload() {
     let verdict = world.driver.unload();
     assert_eq!(verdict.rules(), [Rule::Leak]);
     expect_broken(&world.lab, &[Rule::Leak]);
-}
+});
 
 #[test]
 fn an_allocation_fails_when_it_should() {

@@ -1,8 +1,6 @@
 //! Work items, timers and events.
 
-mod common;
-
-use common::{Fake, keep};
+use crate::common::{Fake, keep};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::kernel::{Dpc, Event};
 use ndis_lab::abi::ndis::TimerCharacteristics;
@@ -56,13 +54,12 @@ fn a_work_item_runs_on_another_thread() {
     world.end();
 }
 
-#[test]
-fn a_work_item_belongs_to_no_filter_module() {
+planted!(Header, a_work_item_belongs_to_no_filter_module, || {
     let world = Fake::default().run();
     world.in_driver(|module| assert_eq!(NdisAllocateIoWorkItem(module), Handle(0)));
     world.expect_broken(&[Rule::Header]);
     world.end();
-}
+});
 
 #[test]
 fn a_timer_fires_when_it_is_due() {
@@ -80,8 +77,7 @@ fn a_timer_fires_when_it_is_due() {
     world.end();
 }
 
-#[test]
-fn a_set_timer_is_not_freed() {
+planted!(WrongFree, a_set_timer_is_not_freed, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
         let timer = timer(handle);
@@ -90,16 +86,15 @@ fn a_set_timer_is_not_freed() {
     });
     world.expect_broken(&[Rule::WrongFree]);
     world.end();
-}
+});
 
-#[test]
-fn a_timer_that_is_left_is_told() {
+planted!(Leak, a_timer_that_is_left_is_told, || {
     let world = Fake::default().run();
     world.in_driver(timer);
     world.stack.detach();
     world.expect_broken(&[Rule::Leak]);
     world.end();
-}
+});
 
 #[test]
 fn a_procedure_is_queued_once() {

@@ -1,11 +1,9 @@
 //! What a fault of the driver becomes: a report and exit status 1, in a process of its own.
 
-mod common;
-
 use std::env;
 use std::process::Command;
 
-use common::{Fake, OwnFrame, TAG, World, list_pool};
+use crate::common::{Fake, OwnFrame, TAG, World, list_pool};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::nbl::NetBufferList;
 use ndis_lab::exports::*;
@@ -16,7 +14,7 @@ use ndis_lab::{AdapterConfig, Lab};
 fn report_of(test: &str) -> (Option<i32>, String) {
     let program = env::current_exe().expect("this program's path");
     let output = Command::new(program)
-        .args(["--exact", test, "--ignored", "--nocapture"])
+        .args(["--exact", &format!("fault::{test}"), "--ignored", "--nocapture"])
         .output()
         .expect("this program runs");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -63,7 +61,7 @@ fn guarded(fake: Fake, errand: impl FnOnce(Handle) + Send + 'static) -> World {
 #[test]
 #[ignore = "run by the tests below, in a process of its own"]
 fn touch_a_sent_list() {
-    let world = guarded(common::originator(), |_| {});
+    let world = guarded(crate::common::originator(), |_| {});
     world.stack.hold_sends();
     world.in_driver(|handle| {
         let frame = OwnFrame::new(handle, b"own", 0, 0);
@@ -102,9 +100,9 @@ fn touch_a_completed_list() {
 #[ignore = "run by the tests below, in a process of its own"]
 fn copy_from_freed_memory() {
     guarded(Fake::default(), |_| {
-        let memory = ExAllocatePool2(common::NON_PAGED, 40, TAG);
+        let memory = ExAllocatePool2(crate::common::NON_PAGED, 40, TAG);
         ExFreePoolWithTag(memory, TAG);
-        memcpy(common::keep(40), memory, 40);
+        memcpy(crate::common::keep(40), memory, 40);
     });
 }
 
@@ -112,7 +110,7 @@ fn copy_from_freed_memory() {
 #[ignore = "run by the tests below, in a process of its own"]
 fn run_over_pool_memory() {
     guarded(Fake::default(), |_| {
-        ExAllocatePool2(common::NON_PAGED, 64, TAG).byte_add(64).touch();
+        ExAllocatePool2(crate::common::NON_PAGED, 64, TAG).byte_add(64).touch();
     });
 }
 
@@ -134,7 +132,7 @@ fn guarded_mode_tells_what_was_touched_and_who_freed_it() {
 
 #[test]
 fn a_right_driver_does_not_notice_guarded_mode() {
-    let world = guarded(common::originator(), |handle| {
+    let world = guarded(crate::common::originator(), |handle| {
         let frame = OwnFrame::new(handle, b"own", 0, 0);
         NdisFSendNetBufferLists(handle, frame.list, 0, 0);
         frame.list.cast::<u8>().touch();

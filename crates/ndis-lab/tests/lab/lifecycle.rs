@@ -1,8 +1,6 @@
 //! The life of a filter driver, from entry to unload.
 
-mod common;
-
-use common::{Fake, originator};
+use crate::common::{Fake, originator};
 use ndis_lab::exports::*;
 use ndis_lab::{
     AdapterConfig, Irql, Lab, ModuleState, NbSpec, NblSpec, NtStatus, Order, Policy,
@@ -228,7 +226,7 @@ fn unloading_with_modules_attached_detaches_them() {
 fn an_originated_frame_leaves_with_its_room() {
     let world = originator().run_on(AdapterConfig::default().with_backfill(64, 32));
     world.in_driver(|handle| {
-        let frame = common::OwnFrame::new(handle, b"own", 64, 32);
+        let frame = crate::common::OwnFrame::new(handle, b"own", 64, 32);
         NdisFSendNetBufferLists(handle, frame.list, 0, 0);
         frame.free();
     });

@@ -1,12 +1,10 @@
 //! What travels beside frames and in MDLs that nobody mapped, cables, sleep and removal.
 
-mod common;
-
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use common::{Fake, OwnFrame, keep};
+use crate::common::{Fake, OwnFrame, keep};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::nbl::{
     MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED, Mdl, NetBuffer, NetBufferList, information,
@@ -124,8 +122,7 @@ fn a_part_of_what_nobody_mapped_is_mapped_by_itself() {
     world.end();
 }
 
-#[test]
-fn bytes_with_an_address_are_not_mapped_again() {
+planted!(MdlPages, bytes_with_an_address_are_not_mapped_again, || {
     let world = Fake {
         on_send: Some(Box::new(|handle, list, port, flags| {
             MmMapLockedPagesSpecifyCache(first_mdl(list), 0, 1, Guest::NULL, 0, 16);
@@ -137,7 +134,7 @@ fn bytes_with_an_address_are_not_mapped_again() {
     world.stack.send_from_above([b"mapped"]);
     world.expect_broken(&[Rule::MdlPages]);
     world.end();
-}
+});
 
 /// What happened, in order.
 type Told = Arc<Mutex<Vec<String>>>;

@@ -1,7 +1,5 @@
 //! What the lab exports, and what it says about drivers that want more.
 
-mod common;
-
 use std::fs;
 
 use ndis_lab::{Lab, LoadError, exports};

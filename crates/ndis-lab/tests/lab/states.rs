@@ -1,10 +1,8 @@
 //! States, registration, completion of pause and restart, OID requests: planted breaches.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 
-use common::{Fake, OwnFrame, TAG, expect_broken, keep, originator, set_attributes};
+use crate::common::{Fake, OwnFrame, TAG, expect_broken, keep, originator, set_attributes};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::nbl::NetBufferList;
 use ndis_lab::abi::ndis::{
@@ -34,40 +32,42 @@ where
     None
 }
 
-#[test]
-fn characteristics_are_checked() {
+planted!(Header, characteristics_have_their_header, || {
     registration_breaks(|c| c.set(C::HEADER_TYPE, 0x80), &[Rule::Header]);
     registration_breaks(|c| c.set(C::HEADER_SIZE, 199), &[Rule::Header]);
     registration_breaks(|c| c.set(C::HEADER_REVISION, 0), &[Rule::Header]);
+});
+
+planted!(Registration, characteristics_are_checked, || {
     registration_breaks(|c| c.set(C::MAJOR_NDIS_VERSION, 5), &[Rule::Registration]);
     registration_breaks(|c| c.set(C::MINOR_NDIS_VERSION, 89), &[Rule::Registration]);
     registration_breaks(|c| c.set(C::PAUSE, absent()), &[Rule::Registration]);
+});
+
+planted!(HandlerPairs, handlers_come_in_pairs, || {
     registration_breaks(|c| c.set(C::OID_REQUEST_COMPLETE, absent()), &[Rule::HandlerPairs]);
     registration_breaks(|c| c.set(C::STATUS, absent()), &[Rule::HandlerPairs]);
-}
+});
 
-#[test]
-fn a_driver_deregisters_when_it_unloads() {
+planted!(Registration, a_driver_deregisters_when_it_unloads, || {
     let lab = Lab::default();
     let (driver, _, _) = Fake { keeps_registration: true, ..Fake::default() }.start(&lab);
     assert_eq!(driver.unload().rules(), [Rule::Registration]);
-}
+});
 
-#[test]
-fn a_driver_does_not_deregister_at_other_times() {
+planted!(Registration, a_driver_does_not_deregister_at_other_times, || {
     let lab = Lab::default();
     let fake = Fake { keeps_registration: true, ..Fake::default() };
     let (driver, fake, _) = fake.start(&lab);
     let registration = fake.registration();
     let stack = driver.attach(AdapterConfig::default()).expect("it attaches");
-    let world = common::World { lab: lab.clone(), driver, stack, fake };
+    let world = crate::common::World { lab: lab.clone(), driver, stack, fake };
     world.in_driver(move |_| NdisFDeregisterFilterDriver(registration));
     expect_broken(&lab, &[Rule::Registration]);
     world.end();
-}
+});
 
-#[test]
-fn attributes_are_set_once_in_attach() {
+planted!(Attributes, attributes_are_set_once_in_attach, || {
     let lab = Lab::default();
     let twice = Fake {
         on_attach: Some(Box::new(|handle| set_attributes(handle, Handle(1)))),
@@ -82,10 +82,9 @@ fn attributes_are_set_once_in_attach() {
     world.in_driver(|handle| set_attributes(handle, Handle(1)));
     world.expect_broken(&[Rule::Attributes]);
     world.end();
-}
+});
 
-#[test]
-fn nothing_is_originated_while_paused() {
+planted!(IllegalState, nothing_is_originated_while_paused, || {
     let world = originator().run();
     world.stack.pause();
     world.in_driver(|handle| {
@@ -95,10 +94,9 @@ fn nothing_is_originated_while_paused() {
     });
     world.expect_broken(&[Rule::IllegalState]);
     world.end();
-}
+});
 
-#[test]
-fn a_paused_module_completes_sends_at_once_as_paused() {
+planted!(PausedSend, a_paused_module_completes_sends_at_once_as_paused, || {
     let world = Fake {
         on_send: Some(Box::new(|handle, list, _, _| {
             list.set(NetBufferList::STATUS, NtStatus::SUCCESS);
@@ -128,7 +126,7 @@ fn a_paused_module_completes_sends_at_once_as_paused() {
 
     let world = Fake {
         on_send: Some(Box::new(|handle, list, _, flags| {
-            common::reject(handle, list, flags);
+            crate::common::reject(handle, list, flags);
         })),
         ..Fake::default()
     }
@@ -137,10 +135,9 @@ fn a_paused_module_completes_sends_at_once_as_paused() {
     world.stack.send_from_above([b"right"]);
     assert_eq!(world.stack.completions_above()[0].status, NtStatus::NDIS_PAUSED);
     world.end();
-}
+});
 
-#[test]
-fn a_pause_waits_for_what_was_originated() {
+planted!(PauseOutstanding, a_pause_waits_for_what_was_originated, || {
     let world = originator().run();
     world.stack.hold_sends();
     let frame = world.in_driver(|handle| {
@@ -153,10 +150,9 @@ fn a_pause_waits_for_what_was_originated() {
     world.stack.release_sends(Order::Forward);
     world.in_driver(move |_| frame.free());
     world.end();
-}
+});
 
-#[test]
-fn a_pause_does_not_fail_and_completes_once() {
+planted!(PauseCompletion, a_pause_does_not_fail_and_completes_once, || {
     let failing = Fake { on_pause: Some(Box::new(|_| NtStatus::FAILURE)), ..Fake::default() }.run();
     failing.stack.pause();
     failing.expect_broken(&[Rule::PauseCompletion]);
@@ -188,10 +184,9 @@ fn a_pause_does_not_fail_and_completes_once() {
     both.stack.pause();
     both.expect_broken(&[Rule::PauseCompletion]);
     both.end();
-}
+});
 
-#[test]
-fn a_restart_completes_once() {
+planted!(RestartCompletion, a_restart_completes_once, || {
     let world = Fake::default().run();
     world.in_driver(|handle| NdisFRestartComplete(handle, NtStatus::SUCCESS));
     world.expect_broken(&[Rule::RestartCompletion]);
@@ -216,10 +211,9 @@ fn a_restart_completes_once() {
     .run();
     twice.expect_broken(&[Rule::RestartCompletion]);
     twice.end();
-}
+});
 
-#[test]
-fn a_restart_completes_at_passive_level() {
+planted!(WrongIrql, a_restart_completes_at_passive_level, || {
     let world = Fake {
         on_restart: Some(Box::new(|handle, _| {
             let before = KfRaiseIrql(Irql::DISPATCH);
@@ -232,10 +226,9 @@ fn a_restart_completes_at_passive_level() {
     .run();
     world.expect_broken(&[Rule::WrongIrql]);
     world.end();
-}
+});
 
-#[test]
-fn restart_attributes_of_others_are_left_alone() {
+planted!(RestartAttributes, restart_attributes_of_others_are_left_alone, || {
     type E = RestartAttributesEntry;
     let world = Fake {
         on_restart: Some(Box::new(|_, parameters| {
@@ -254,10 +247,9 @@ fn restart_attributes_of_others_are_left_alone() {
     world.stack.restart_with(&attributes).expect("a restart");
     world.expect_broken(&[Rule::RestartAttributes]);
     world.end();
-}
+});
 
-#[test]
-fn a_failed_restart_changes_no_attributes() {
+planted!(RestartAttributes, a_failed_restart_changes_no_attributes, || {
     let lab = Lab::default();
     let fake = Fake {
         on_restart: Some(Box::new(|_, parameters| {
@@ -272,15 +264,14 @@ fn a_failed_restart_changes_no_attributes() {
     assert!(stack.start().is_err());
     expect_broken(&lab, &[Rule::RestartAttributes]);
     driver.unload().expect_clean();
-}
+});
 
-#[test]
-fn sending_needs_a_completion_handler() {
+planted!(HandlerPairs, sending_needs_a_completion_handler, || {
     let world = Fake {
         edit: Some(Box::new(|c| c.set(C::SEND_COMPLETE, absent()))),
         on_send: Some(Box::new(|handle, list, port, flags| {
             NdisFSendNetBufferLists(handle, list, port, flags);
-            common::reject(handle, list, flags);
+            crate::common::reject(handle, list, flags);
         })),
         ..Fake::default()
     }
@@ -288,10 +279,9 @@ fn sending_needs_a_completion_handler() {
     world.stack.send_from_above([b"theirs"]);
     world.expect_broken(&[Rule::HandlerPairs]);
     world.end();
-}
+});
 
-#[test]
-fn handlers_change_only_when_options_are_set() {
+planted!(IllegalState, handlers_change_only_when_options_are_set, || {
     type P = FilterPartialCharacteristics;
     let world = Fake::default().run();
     let status = world.in_driver(|handle| {
@@ -304,18 +294,16 @@ fn handlers_change_only_when_options_are_set() {
     assert_eq!(status, NtStatus::FAILURE);
     world.expect_broken(&[Rule::IllegalState]);
     world.end();
-}
+});
 
-#[test]
-fn handles_are_those_that_were_given() {
+planted!(Header, handles_are_those_that_were_given, || {
     let world = Fake::default().run();
     world.in_driver(|_| NdisFPauseComplete(Handle(0x77)));
     world.expect_broken(&[Rule::Header]);
     world.end();
-}
+});
 
-#[test]
-fn a_status_needs_an_attached_module() {
+planted!(StatusState, a_status_needs_an_attached_module, || {
     type S = StatusIndication;
     let world = Fake::default().run();
     world.in_driver(|_| {
@@ -327,7 +315,7 @@ fn a_status_needs_an_attached_module() {
     });
     world.expect_broken(&[Rule::StatusState]);
     world.end();
-}
+});
 
 #[test]
 fn statuses_and_events_pass() {
@@ -386,8 +374,7 @@ fn requests_pass_as_clones_at_once_and_later() {
     world.end();
 }
 
-#[test]
-fn a_request_is_not_passed_on_itself() {
+planted!(OidClone, a_request_is_not_passed_on_itself, || {
     let world = Fake {
         on_oid: Some(Box::new(|handle, request| NdisFOidRequest(handle, request))),
         ..Fake::default()
@@ -396,10 +383,9 @@ fn a_request_is_not_passed_on_itself() {
     let _ = world.stack.oid(&OidQuery::query(1, 4));
     world.expect_broken(&[Rule::OidClone]);
     world.end();
-}
+});
 
-#[test]
-fn a_clone_is_freed_before_the_original_completes() {
+planted!(OidClone, a_clone_is_freed_before_the_original_completes, || {
     let world = Fake {
         on_oid: Some(Box::new(|handle, request| {
             let slot = keep(8).cast::<Guest<OidRequest>>();
@@ -414,10 +400,9 @@ fn a_clone_is_freed_before_the_original_completes() {
     let _ = world.stack.oid(&OidQuery::query(1, 4));
     world.expect_broken(&[Rule::OidClone]);
     world.end();
-}
+});
 
-#[test]
-fn a_request_completes_once_and_finally() {
+planted!(OidCompletion, a_request_completes_once_and_finally, || {
     let twice = Fake {
         on_oid: Some(Box::new(|handle, request| {
             NdisFOidRequestComplete(handle, request, NtStatus::SUCCESS);
@@ -441,10 +426,9 @@ fn a_request_completes_once_and_finally() {
     let _ = too_much.stack.oid(&OidQuery::query(1, 4));
     too_much.expect_broken(&[Rule::OidCompletion]);
     too_much.end();
-}
+});
 
-#[test]
-fn no_event_is_passed_while_a_request_is_handled() {
+planted!(NetPnpInOid, no_event_is_passed_while_a_request_is_handled, || {
     let world = Fake {
         on_oid: Some(Box::new(|handle, _| {
             let event = keep(168);
@@ -459,4 +443,4 @@ fn no_event_is_passed_while_a_request_is_handled() {
     let _ = world.stack.oid(&OidQuery::query(1, 4));
     world.expect_broken(&[Rule::NetPnpInOid]);
     world.end();
-}
+});

@@ -1,8 +1,6 @@
 //! Locks, lists and threads of the kernel: semantics, and planted breaches.
 
-mod common;
-
-use common::{Fake, TAG, keep};
+use crate::common::{Fake, TAG, keep};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::kernel::{Dpc, Event, ListEntry, LockQueueHandle};
 use ndis_lab::abi::sync::{
@@ -49,14 +47,13 @@ fn a_singly_linked_list_is_last_in_first_out() {
     });
 }
 
-#[test]
-fn a_list_entry_is_aligned() {
+planted!(ListEntry, a_list_entry_is_aligned, || {
     breaks(&[Rule::ListEntry], |_| {
         let head = aligned::<SListHeader>();
         InitializeSListHead(head);
         ExpInterlockedPushEntrySList(head, aligned::<SListEntry>().byte_add(8));
     });
-}
+});
 
 #[test]
 fn a_doubly_linked_list_is_changed_under_its_lock() {
@@ -95,14 +92,13 @@ fn a_lookaside_list_keeps_what_is_freed() {
     });
 }
 
-#[test]
-fn a_lookaside_list_that_is_left_is_told() {
+planted!(Leak, a_lookaside_list_that_is_left_is_told, || {
     let world = Fake::default().run();
     world.in_driver(|_| {
         ExInitializeNPagedLookasideList(aligned(), None, None, 0, 40, TAG, 0);
     });
     assert_eq!(world.driver.unload().rules(), [Rule::Leak]);
-}
+});
 
 #[test]
 fn what_runs_down_is_not_acquired() {
@@ -128,14 +124,13 @@ fn what_runs_down_is_not_acquired() {
     });
 }
 
-#[test]
-fn protection_is_released_as_often_as_acquired() {
+planted!(Rundown, protection_is_released_as_often_as_acquired, || {
     breaks(&[Rule::Rundown], |_| {
         let protection = keep(8).cast::<RundownRef>();
         ExInitializeRundownProtection(protection);
         ExReleaseRundownProtection(protection);
     });
-}
+});
 
 #[test]
 fn push_locks_are_shared_or_owned() {
@@ -151,8 +146,7 @@ fn push_locks_are_shared_or_owned() {
     });
 }
 
-#[test]
-fn push_locks_are_released_as_they_were_acquired() {
+planted!(PushLock, push_locks_are_released_as_they_were_acquired, || {
     breaks(&[Rule::PushLock], |_| {
         let lock = keep(8).cast();
         KeEnterCriticalRegion();
@@ -161,25 +155,22 @@ fn push_locks_are_released_as_they_were_acquired() {
         ExReleasePushLockSharedEx(lock, 0);
         KeLeaveCriticalRegion();
     });
-}
+});
 
-#[test]
-fn push_locks_are_acquired_in_a_critical_region() {
+planted!(CriticalRegion, push_locks_are_acquired_in_a_critical_region, || {
     breaks(&[Rule::CriticalRegion], |_| {
         let lock = keep(8).cast();
         ExAcquirePushLockSharedEx(lock, 0);
         ExReleasePushLockSharedEx(lock, 0);
     });
-}
+});
 
-#[test]
-fn a_critical_region_ends_with_the_callback() {
+planted!(CriticalRegion, a_critical_region_ends_with_the_callback, || {
     breaks(&[Rule::CriticalRegion], |_| KeEnterCriticalRegion());
     breaks(&[Rule::CriticalRegion], |_| KeLeaveCriticalRegion());
-}
+});
 
-#[test]
-fn a_mutex_is_its_owners() {
+planted!(Mutex, a_mutex_is_its_owners, || {
     works(|_| {
         let mutex = keep(Mutex::SIZE).cast::<Mutex>();
         KeInitializeMutex(mutex, 0);
@@ -196,7 +187,7 @@ fn a_mutex_is_its_owners() {
         KeInitializeMutex(mutex, 0);
         KeReleaseMutex(mutex, 0);
     });
-}
+});
 
 #[test]
 fn queued_spin_locks_are_spin_locks() {
@@ -230,8 +221,7 @@ fn a_lock_has_readers_or_a_writer() {
     });
 }
 
-#[test]
-fn a_reader_does_not_become_a_writer() {
+planted!(RwLock, a_reader_does_not_become_a_writer, || {
     breaks(&[Rule::RwLock], |handle| {
         let lock = NdisAllocateRWLock(handle);
         let (outer, inner) = (keep(3).cast::<LockState>(), keep(3).cast::<LockState>());
@@ -241,10 +231,9 @@ fn a_reader_does_not_become_a_writer() {
         NdisReleaseRWLock(lock, outer);
         NdisFreeRWLock(lock);
     });
-}
+});
 
-#[test]
-fn a_lock_of_readers_is_not_held_across_ndis() {
+planted!(LockAcrossNdis, a_lock_of_readers_is_not_held_across_ndis, || {
     breaks(&[Rule::LockAcrossNdis], |handle| {
         let lock = NdisAllocateRWLock(handle);
         let state = keep(3).cast::<LockState>();
@@ -253,7 +242,7 @@ fn a_lock_of_readers_is_not_held_across_ndis() {
         NdisReleaseRWLock(lock, state);
         NdisFreeRWLock(lock);
     });
-}
+});
 
 extern "win64" fn signal(_: Guest<Dpc>, context: Guest<u8>, _: Guest<u8>, _: Guest<u8>) {
     KeSetEvent(context.cast(), 0, 0);
@@ -277,8 +266,7 @@ fn a_timer_signals_and_queues_its_procedure() {
     });
 }
 
-#[test]
-fn a_timer_that_is_left_set_is_told() {
+planted!(Leak, a_timer_that_is_left_set_is_told, || {
     let world = Fake::default().run();
     world.in_driver(|_| {
         let timer = keep(Timer::SIZE).cast();
@@ -286,7 +274,7 @@ fn a_timer_that_is_left_set_is_told() {
         KeSetTimer(timer, -1_000_000_000, Guest::NULL);
     });
     assert_eq!(world.driver.unload().rules(), [Rule::Leak]);
-}
+});
 
 extern "win64" fn returns(context: Guest<u8>) {
     context.cast::<u32>().write(7);
@@ -326,8 +314,7 @@ fn a_system_thread_runs_and_ends_either_way() {
     });
 }
 
-#[test]
-fn handles_and_references_are_given_back_once() {
+planted!(KernelObject, handles_and_references_are_given_back_once, || {
     breaks(&[Rule::KernelObject], |_| {
         ZwClose(Handle(0x1234));
     });
@@ -337,7 +324,7 @@ fn handles_and_references_are_given_back_once() {
     breaks(&[Rule::KernelObject], |_| {
         PsTerminateSystemThread(NtStatus::SUCCESS);
     });
-}
+});
 
 #[test]
 fn an_event_of_a_process_is_signalled_by_the_driver() {

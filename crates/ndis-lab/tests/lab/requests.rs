@@ -1,10 +1,8 @@
 //! Devices, files and requests: planted breaches and semantics.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 
-use common::{Fake, World, complete, keep, register_device, unicode};
+use crate::common::{Fake, World, complete, keep, register_device, unicode};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::handlers::{Cancel, Handler};
 use ndis_lab::abi::io::{Csq, DeviceObject, Irp, StackLocation, major};
@@ -77,8 +75,7 @@ fn an_error_brings_no_output() {
     world.end();
 }
 
-#[test]
-fn a_request_completes_once() {
+planted!(IrpCompletedTwice, a_request_completes_once, || {
     let irp_kept = Arc::new(Mutex::new(None));
     let kept = Arc::clone(&irp_kept);
     let world = serving(move |irp| {
@@ -92,10 +89,9 @@ fn a_request_completes_once() {
     world.expect_broken(&[Rule::IrpCompletedTwice]);
     file.close();
     world.end();
-}
+});
 
-#[test]
-fn pending_is_marked_and_told() {
+planted!(IrpPending, pending_is_marked_and_told, || {
     let unmarked = serving(|irp| {
         complete(irp, NtStatus::SUCCESS, 0);
         NtStatus::PENDING
@@ -121,10 +117,9 @@ fn pending_is_marked_and_told() {
     let fourth = different.driver.open(r"\\.\Fake").expect("the device opens");
     let _ = fourth.control(0x12_E000, &[], 0);
     different.expect_broken(&[Rule::IrpPending]);
-}
+});
 
-#[test]
-fn a_request_completes_with_a_final_status_and_honest_information() {
+planted!(IrpStatus, a_request_completes_with_a_final_status, || {
     let world = serving(|irp| {
         mark_pending(irp);
         complete(irp, NtStatus::PENDING, 0)
@@ -133,15 +128,17 @@ fn a_request_completes_with_a_final_status_and_honest_information() {
     let _ = file.control(0x12_E000, &[], 0);
     world.expect_broken(&[Rule::IrpStatus]);
     drop(file);
+});
+
+planted!(IrpInformation, a_request_tells_no_more_bytes_than_fit, || {
     let world = serving(|irp| complete(irp, NtStatus::SUCCESS, 9));
     let file = world.driver.open(r"\\.\Fake").expect("the device opens");
     let _ = file.control(0x12_E000, b"long enough input", 8);
     world.expect_broken(&[Rule::IrpInformation]);
     drop(file);
-}
+});
 
-#[test]
-fn a_completed_request_has_no_cancel_routine() {
+planted!(IrpCancelRoutine, a_completed_request_has_no_cancel_routine, || {
     let world = serving(|irp| {
         let routine: Handler<Cancel> = Some(cancel_badly);
         irp.field(Irp::CANCEL_ROUTINE).cast::<Handler<Cancel>>().write(routine);
@@ -150,7 +147,7 @@ fn a_completed_request_has_no_cancel_routine() {
     let file = world.driver.open(r"\\.\Fake").expect("the device opens");
     let _ = file.control(0x12_E000, &[], 0);
     world.expect_broken(&[Rule::IrpCancelRoutine]);
-}
+});
 
 extern "win64" fn cancel_badly(_device: Guest<DeviceObject>, irp: Guest<Irp>) {
     // The cancel spin lock is not released.
@@ -183,8 +180,7 @@ fn a_pending_request_can_be_cancelled() {
     world.end();
 }
 
-#[test]
-fn the_cancel_spin_lock_is_released() {
+planted!(CancelSpinLock, the_cancel_spin_lock_is_released, || {
     let world = serving(pend_with(cancel_badly));
     let file = world.driver.open(r"\\.\Fake").expect("the device opens");
     assert!(file.control_pending(0x12_E000, &[], 0).cancel());
@@ -193,10 +189,9 @@ fn the_cancel_spin_lock_is_released() {
     world.in_driver(|_| IoReleaseCancelSpinLock(Irql::PASSIVE));
     world.expect_broken(&[Rule::CancelSpinLock]);
     world.end();
-}
+});
 
-#[test]
-fn cleanup_leaves_no_cancellable_request() {
+planted!(IrpLeft, cleanup_leaves_no_cancellable_request, || {
     let world = serving(pend_with(cancel_well));
     let file = world.driver.open(r"\\.\Fake").expect("the device opens");
     let pending = file.control_pending(0x12_E000, &[], 0);
@@ -204,27 +199,30 @@ fn cleanup_leaves_no_cancellable_request() {
     world.expect_broken(&[Rule::IrpLeft]);
     assert_eq!(pending.wait().status, NtStatus::CANCELLED);
     world.end();
+});
+
+/// Registers a device with edited attributes.
+fn register_edited(world: &World, edit: fn(Guest<DeviceObjectAttributes>)) -> NtStatus {
+    type A = DeviceObjectAttributes;
+    let registration = world.fake.registration();
+    world.in_driver(move |_| {
+        let table = keep(28 * 8).cast::<u64>();
+        let attributes = keep(A::SIZE).cast::<A>();
+        attributes.set(A::HEADER_TYPE, 0x85);
+        attributes.set(A::HEADER_REVISION, 1);
+        attributes.set(A::HEADER_SIZE, 56);
+        attributes.set(A::DEVICE_NAME, unicode(r"\Device\Bad"));
+        attributes.set(A::SYMBOLIC_NAME, unicode(r"\DosDevices\Bad"));
+        attributes.set(A::MAJOR_FUNCTIONS, table.cast());
+        edit(attributes);
+        NdisRegisterDeviceEx(registration, attributes, keep(8).cast(), keep(8).cast())
+    })
 }
 
-#[test]
-fn devices_are_registered_with_legal_attributes() {
+planted!(Device, devices_are_registered_with_legal_attributes, || {
     type A = DeviceObjectAttributes;
     let world = Fake::default().run();
-    let registration = world.fake.registration();
-    let register = |edit: fn(Guest<A>)| {
-        world.in_driver(move |_| {
-            let table = keep(28 * 8).cast::<u64>();
-            let attributes = keep(A::SIZE).cast::<A>();
-            attributes.set(A::HEADER_TYPE, 0x85);
-            attributes.set(A::HEADER_REVISION, 1);
-            attributes.set(A::HEADER_SIZE, 56);
-            attributes.set(A::DEVICE_NAME, unicode(r"\Device\Bad"));
-            attributes.set(A::SYMBOLIC_NAME, unicode(r"\DosDevices\Bad"));
-            attributes.set(A::MAJOR_FUNCTIONS, table.cast());
-            edit(attributes);
-            NdisRegisterDeviceEx(registration, attributes, keep(8).cast(), keep(8).cast())
-        })
-    };
+    let register = |edit| register_edited(&world, edit);
     assert!(!register(|a| a.set(A::DEVICE_NAME, unicode("Bad"))).is_success());
     world.expect_broken(&[Rule::Device]);
     assert!(!register(|a| a.set(A::SYMBOLIC_NAME, unicode("Bad"))).is_success());
@@ -232,10 +230,17 @@ fn devices_are_registered_with_legal_attributes() {
     let power = |a: Guest<A>| a.get(A::MAJOR_FUNCTIONS).cast::<u64>().index(0x16).write(1);
     assert!(!register(power).is_success());
     world.expect_broken(&[Rule::Device]);
-    assert!(register(|_| ()).is_success());
+    world.in_driver(|_| NdisDeregisterDeviceEx(Handle(1)));
+    world.expect_broken(&[Rule::Device]);
+    world.end();
+});
+
+planted!(Leak, a_device_is_deregistered, || {
+    let world = Fake::default().run();
+    assert!(register_edited(&world, |_| ()).is_success());
     world.expect_broken(&[]);
     assert_eq!(world.driver.unload().rules(), [Rule::Leak]);
-}
+});
 
 /// A cancel-safe queue in memory that the tests share: its structure, a lock, a list of requests.
 struct Queue {
@@ -355,13 +360,12 @@ fn a_queue_remembers_the_callers_context() {
     world.end();
 }
 
-#[test]
-fn a_queue_is_set_up_before_it_is_used() {
+planted!(CancelSafeQueue, a_queue_is_set_up_before_it_is_used, || {
     let world = Fake::default().run();
     world.in_driver(|_| IoCsqRemoveNextIrp(keep(64).cast(), Guest::NULL));
     world.expect_broken(&[Rule::CancelSafeQueue]);
     world.end();
-}
+});
 
 #[test]
 fn a_32_bit_caller_is_known() {
@@ -379,10 +383,9 @@ fn a_32_bit_caller_is_known() {
     world.end();
 }
 
-#[test]
-fn what_is_deleted_is_a_device() {
+planted!(IoObject, what_is_deleted_is_a_device, || {
     let world = Fake::default().run();
     world.in_driver(|_| IoDeleteDevice(keep(400).cast()));
     world.expect_broken(&[Rule::IoObject]);
     world.end();
-}
+});

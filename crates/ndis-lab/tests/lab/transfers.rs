@@ -1,11 +1,9 @@
 //! Requests by every method, MDLs of user memory, configuration, the registry, derived lists,
 //! direct and synchronous OID requests.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 
-use common::{Fake, OwnFrame, World, buffer_pool, complete, keep, list_pool, unicode};
+use crate::common::{Fake, OwnFrame, World, buffer_pool, complete, keep, list_pool, unicode};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::handlers::Dispatch;
 use ndis_lab::abi::io::{DeviceObject, DriverObject, Irp, StackLocation, major};
@@ -137,16 +135,14 @@ fn reads_and_writes_travel_as_the_device_says() {
     }
 }
 
-#[test]
-fn a_users_buffer_is_probed_within_its_length() {
+planted!(UserBuffer, a_users_buffer_is_probed_within_its_length, || {
     let world = Fake::default().run();
     world.in_driver(|_| ProbeForRead(keep(8), 8, 1));
     world.expect_broken(&[Rule::UserBuffer]);
     world.end();
-}
+});
 
-#[test]
-fn pages_are_locked_and_unlocked_in_turn() {
+planted!(MdlPages, pages_are_locked_and_unlocked_in_turn, || {
     let world = Fake::default().run();
     world.in_driver(|_| {
         let memory = keep(64);
@@ -165,7 +161,7 @@ fn pages_are_locked_and_unlocked_in_turn() {
     });
     world.expect_broken(&[Rule::MdlPages]);
     world.end();
-}
+});
 
 fn configured() -> World {
     let lab = Lab::builder()
@@ -217,14 +213,13 @@ fn a_configuration_has_the_values_that_the_lab_was_given() {
     world.end();
 }
 
-#[test]
-fn a_configuration_that_is_left_open_is_told() {
+planted!(Leak, a_configuration_that_is_left_open_is_told, || {
     let world = configured();
     world.in_driver(open_configuration);
     world.stack.detach();
     world.expect_broken(&[Rule::Leak]);
     world.end();
-}
+});
 
 #[test]
 fn the_registry_has_the_drivers_key() {
@@ -275,15 +270,14 @@ fn fragments(handle: Handle, freed_with: u32) {
     frame.free();
 }
 
-#[test]
-fn fragments_are_parts_and_are_put_together_again() {
+planted!(Derived, fragments_are_parts_and_are_put_together_again, || {
     let world = Fake::default().run();
     world.in_driver(|handle| fragments(handle, 6));
     world.expect_broken(&[]);
     world.in_driver(|handle| fragments(handle, 5));
     world.expect_broken(&[Rule::Derived]);
     world.end();
-}
+});
 
 extern "win64" fn direct(_context: Handle, request: Guest<OidRequest>) -> NtStatus {
     request.get(OidRequest::BUFFER).write_bytes(b"ok");
@@ -331,12 +325,11 @@ fn direct_and_synchronous_requests_reach_their_handlers() {
     world.end();
 }
 
-#[test]
-fn direct_handlers_come_as_a_pair() {
+planted!(HandlerPairs, direct_handlers_come_as_a_pair, || {
     let lab = Lab::default();
     let edit: Box<dyn Fn(Guest<C>) + Send + Sync> =
         Box::new(|c| c.set(C::DIRECT_OID_REQUEST, Some(direct)));
     let (_, _, result) = Fake { edit: Some(edit), ..Fake::default() }.start(&lab);
     result.expect_err("it may not register");
-    common::expect_broken(&lab, &[Rule::HandlerPairs]);
-}
+    crate::common::expect_broken(&lab, &[Rule::HandlerPairs]);
+});

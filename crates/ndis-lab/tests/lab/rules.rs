@@ -1,66 +1,46 @@
 //! The table of rules in the crate's documentation is what the code says.
 //!
-//! `NDIS_LAB_WRITE_RULES=1 cargo test -p ndis-lab --test rules` writes it.
+//! `NDIS_LAB_WRITE_RULES=1 cargo test -p ndis-lab rules` writes it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
 use ndis_lab::{NAMED, Rule};
+
+use crate::common::planted::Planted;
 
 fn crate_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The first test of each rule's name: `file::function`.
-fn planted_breaches() -> BTreeMap<String, String> {
-    let mut files: Vec<_> = fs::read_dir(crate_folder().join("tests"))
-        .expect("the folder of tests")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .collect();
-    files.sort();
-    let mut breaches = BTreeMap::new();
-    for file in files {
-        note_breaches(&file, &mut breaches);
+/// The tests that plant a breach of each rule, by the rule's number.
+fn planted_breaches() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let mut breaches: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for planted in inventory::iter::<Planted> {
+        // The name of the program comes first.
+        let place = planted.place.split_once("::").map_or(planted.place, |(_, rest)| rest);
+        breaches.entry(planted.rule.number()).or_default().push(place);
+    }
+    for places in breaches.values_mut() {
+        places.sort_unstable();
     }
     breaches
-}
-
-fn note_breaches(file: &Path, breaches: &mut BTreeMap<String, String>) {
-    let stem = file.file_stem().expect("a name").to_string_lossy().into_owned();
-    let mut function = String::new();
-    let mut is_test = false;
-    for line in fs::read_to_string(file).expect("a source").lines() {
-        is_test |= line == "#[test]";
-        if let Some(rest) = line.strip_prefix("fn ") {
-            function = if is_test {
-                rest.split('(').next().unwrap_or(rest).to_owned()
-            } else {
-                String::new()
-            };
-            is_test = false;
-        }
-        for mention in line.split("Rule::").skip(1).filter(|_| !function.is_empty()) {
-            let end = mention.find(|c: char| !c.is_alphanumeric()).unwrap_or(mention.len());
-            let place = format!("{stem}::{function}");
-            breaches.entry(mention[..end].to_owned()).or_insert(place);
-        }
-    }
 }
 
 fn table() -> String {
     let breaches = planted_breaches();
     let mut text = String::from(
         "\n# The rules\n\n\
-         Each rule that the lab checks, with the test that plants a breach of it, which the check \
-         reports alone. Sources are pages of the driver documentation. Written by \
-         `NDIS_LAB_WRITE_RULES=1 cargo test -p ndis-lab --test rules`.\n\n\
-         | number | name | what is checked | source | planted breach |\n|---|---|---|---|---|\n",
+         Each rule that the lab checks, with the tests that plant a breach of it: filters that break \
+         this rule and, from their start to their end, no other. A rule without such a test, and a \
+         test in which another check speaks up as well, fail. Sources are pages of the driver \
+         documentation. Written by `NDIS_LAB_WRITE_RULES=1 cargo test -p ndis-lab rules`.\n\n\
+         | number | name | what is checked | source | planted breaches |\n|---|---|---|---|---|\n",
     );
     for rule in Rule::ALL {
-        let breach = breaches.get(rule.name()).map_or("none", String::as_str);
+        let breach = breaches.get(rule.number()).map_or("none".to_owned(), |all| all.join(", "));
         let (number, name, source) = (rule.number(), rule.name(), rule.source());
         let what = rule.what().trim();
         writeln!(text, "| {number} | {name} | {what} | {source} | {breach} |").expect("a string");
@@ -84,7 +64,7 @@ fn table() -> String {
 fn every_rule_has_a_planted_breach() {
     let breaches = planted_breaches();
     let missing: Vec<_> =
-        Rule::ALL.iter().filter(|rule| !breaches.contains_key(rule.name())).collect();
+        Rule::ALL.iter().filter(|rule| !breaches.contains_key(rule.number())).collect();
     assert!(missing.is_empty(), "no test plants a breach of {missing:?}");
 }
 

@@ -3,6 +3,9 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+#[macro_use]
+pub(crate) mod planted;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -105,6 +108,7 @@ impl Fake {
         let fake = Arc::new(self);
         STARTING.set(Some(Arc::clone(&fake)));
         let driver = lab.driver(entry);
+        planted::note(lab, &driver);
         let result = driver.start();
         (driver, fake, result)
     }

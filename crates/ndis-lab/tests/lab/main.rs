@@ -1,0 +1,19 @@
+//! The lab, tried by drivers made of functions: what it does, and every breach that it finds.
+
+#[macro_use]
+mod common;
+mod exports;
+mod fault;
+mod flags;
+mod kernel;
+mod later;
+mod lifecycle;
+mod lists;
+mod locks;
+mod pools;
+mod requests;
+mod rules;
+mod schedules;
+mod states;
+mod transfers;
+mod travel;

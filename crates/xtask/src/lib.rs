@@ -6,12 +6,14 @@
 //! - [`kit`]: cargo set up to build drivers off Windows
 //! - [`vendor`]: the dependencies as files, wdk-build edited to run off Windows
 //! - [`image`]: a linked image made independent of where it was linked
+//! - [`inf`]: setup information files, checked
 //! - [`driver`], [`mod@test`], [`lint`], [`demo`], [`exercise`], [`mutants`]: the commands
 
 pub mod demo;
 pub mod driver;
 pub mod exercise;
 pub mod image;
+pub mod inf;
 pub mod kit;
 pub mod lint;
 pub mod mutants;

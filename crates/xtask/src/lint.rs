@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: formatting, lints, documentation, and where unsafe code is.
+//! `cargo xtask lint`: formatting, lints, documentation, where unsafe code is, and the INF.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{driver, progress, setup, workspace::Workspace};
+use crate::{driver, inf, progress, setup, workspace::Workspace};
 
 /// Runs every check, then says which found something.
 ///
@@ -18,9 +18,10 @@ use crate::{driver, progress, setup, workspace::Workspace};
 pub fn run(workspace: &Workspace) -> Result<()> {
     setup::component(workspace, "fmt", "rustfmt")?;
     setup::component(workspace, "clippy", "clippy")?;
-    let checks: [(&str, Result<()>); 6] = [
+    let checks: [(&str, Result<()>); 7] = [
         ("formatting", formatting(workspace)),
         ("unsafe code outside src/ndis", unsafe_code(workspace)),
+        ("the INF", inf::run(workspace, &inf::Arguments::default())),
         ("clippy for the host crates", host(workspace, "clippy")),
         ("clippy for the drivers", drivers(workspace, "clippy")),
         ("documentation of the host crates", host(workspace, "doc")),

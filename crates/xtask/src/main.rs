@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use wdk_kit::Architecture;
-use xtask::{demo, driver, exercise, lint, mutants, test, workspace::Workspace};
+use xtask::{demo, driver, exercise, inf, lint, mutants, test, workspace::Workspace};
 
 /// Framecast's commands. Each sets up what it needs first.
 #[derive(Parser)]
@@ -41,6 +41,8 @@ enum Command {
     Exercise(exercise::Arguments),
     /// Plant mistakes in the driver, one at a time, and show which check catches each
     Mutants(mutants::Arguments),
+    /// Check setup information files for the rules of NDIS filter drivers
+    Inf(inf::Arguments),
     /// Run any cargo command on the driver, as `build` and `lint` do
     Driver {
         /// The cargo command and its arguments
@@ -74,6 +76,7 @@ fn run(command: Command) -> Result<()> {
         Command::Demo(arguments) => demo::run(&workspace, &arguments),
         Command::Exercise(arguments) => exercise::run(&workspace, &arguments),
         Command::Mutants(arguments) => mutants::run(&workspace, &arguments),
+        Command::Inf(arguments) => inf::run(&workspace, &arguments),
         Command::Driver { arguments } => driver::cargo(&workspace, &arguments),
     }
 }

@@ -17,6 +17,15 @@ pub struct Workspace {
     root: PathBuf,
 }
 
+/// A release, as Cargo.toml names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Major, minor, patch.
+    pub version: String,
+    /// Year, month and day.
+    pub date: String,
+}
+
 impl Workspace {
     /// The repository that the current folder is in, else the one that this program was built
     /// from. They differ where several copies share cargo's target folder.
@@ -62,12 +71,33 @@ impl Workspace {
     ///
     /// When cargo cannot read the workspace.
     pub fn drivers(&self) -> Result<Vec<String>> {
-        let mut command = self.cargo("metadata");
-        command.args(["--locked", "--no-deps", "--format-version", "1"]);
-        let metadata: Value = serde_json::from_str(&progress::output(&mut command)?)?;
+        let metadata = self.metadata()?;
         let packages = metadata["packages"].as_array().context("cargo names no packages")?;
         let drivers = packages.iter().filter(|package| package["metadata"]["wdk"].is_object());
         Ok(drivers.filter_map(|package| package["name"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// The version and the date that Cargo.toml names: those of the image, the INF and the program.
+    ///
+    /// # Errors
+    ///
+    /// When cargo cannot read the workspace, or it names no date.
+    pub fn release(&self) -> Result<Release> {
+        let metadata = self.metadata()?;
+        let packages = metadata["packages"].as_array().context("cargo names no packages")?;
+        let driver = packages.iter().find(|package| package["name"] == "framecast");
+        let version = driver.and_then(|driver| driver["version"].as_str());
+        let date = metadata["metadata"]["release-date"].as_str();
+        Ok(Release {
+            version: version.context("there is no package framecast")?.to_owned(),
+            date: date.context("Cargo.toml names no release-date")?.to_owned(),
+        })
+    }
+
+    fn metadata(&self) -> Result<Value> {
+        let mut command = self.cargo("metadata");
+        command.args(["--locked", "--no-deps", "--format-version", "1"]);
+        Ok(serde_json::from_str(&progress::output(&mut command)?)?)
     }
 
     /// The cargo that runs this program, to be run in the top folder.

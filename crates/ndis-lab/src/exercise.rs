@@ -3,7 +3,8 @@
 //! An [`Exercise`] tells stories. The seed of a story decides how many adapters there are, what
 //! they are like, and what each of its actors does at each of its steps; the actors act on the
 //! driver at the same time. Each is a list of steps drawn from a stream of chance of its own, so
-//! that what one does never depends on how fast another is.
+//! that what one does never depends on how fast another is. An [`Interleaving`] says whether the
+//! seed decides their order as well, so that the story replays exactly, or the system does.
 //!
 //! | file | actor | what it does |
 //! |---|---|---|
@@ -32,6 +33,7 @@ mod control;
 mod crew;
 mod edges;
 mod forge;
+mod interleaving;
 mod life;
 mod lists;
 mod outcome;
@@ -42,7 +44,9 @@ mod traffic;
 
 use std::path::{Path, PathBuf};
 
+pub use interleaving::{Interleaving, NoInterleaving};
 pub use outcome::{Finding, Outcome};
+pub use story::Story;
 
 use crate::image::LoadError;
 
@@ -53,6 +57,9 @@ pub struct Exercise {
     devices: Vec<String>,
     codes: Vec<(u32, Vec<u8>)>,
     steps: u64,
+    interleaving: Interleaving,
+    processors: Option<usize>,
+    guarded: bool,
     trace: bool,
 }
 
@@ -62,7 +69,16 @@ impl Exercise {
     pub fn new(file: impl AsRef<Path>) -> Self {
         let file = file.as_ref().to_path_buf();
         let codes = codes::in_image(&file).into_iter().map(|code| (code, Vec::new())).collect();
-        Self { file, devices: Vec::new(), codes, steps: 60, trace: false }
+        Self {
+            file,
+            devices: Vec::new(),
+            codes,
+            steps: 60,
+            interleaving: Interleaving::default(),
+            processors: None,
+            guarded: false,
+            trace: false,
+        }
     }
 
     /// Another device to open, beside those that the driver makes; `\\.\Name`.
@@ -86,6 +102,25 @@ impl Exercise {
         Self { steps: steps.max(1), ..self }
     }
 
+    /// What decides in which order actors act; [`Interleaving::Mixed`] unless chosen.
+    #[must_use]
+    pub fn interleaving(self, interleaving: Interleaving) -> Self {
+        Self { interleaving, ..self }
+    }
+
+    /// How many virtual processors there are under a schedule; from one to four, as the seed has
+    /// it, unless chosen.
+    #[must_use]
+    pub fn processors(self, processors: usize) -> Self {
+        Self { processors: Some(processors.max(1)), ..self }
+    }
+
+    /// Guards memory in every story, not only in those whose seed says so.
+    #[must_use]
+    pub fn guarded(self, guarded: bool) -> Self {
+        Self { guarded, ..self }
+    }
+
     /// Keeps every event of a story for [`Outcome::trace`].
     #[must_use]
     pub fn trace(self, trace: bool) -> Self {
@@ -98,22 +133,32 @@ impl Exercise {
         &self.file
     }
 
+    /// Tells a story. Where a fault or a schedule decides more than the seed, [`Outcome::struck`]
+    /// says whether there were so many allocations, and [`Outcome::switches`] which decisions came
+    /// about.
+    ///
+    /// # Errors
+    ///
+    /// When the driver cannot be loaded.
+    pub fn tell(&self, story: &Story) -> Result<Outcome, LoadError> {
+        story::tell(self, story)
+    }
+
     /// Tells the story of a seed.
     ///
     /// # Errors
     ///
     /// When the driver cannot be loaded.
     pub fn story(&self, seed: u64) -> Result<Outcome, LoadError> {
-        story::tell(self, seed, None)
+        self.tell(&Story::of(seed))
     }
 
     /// Tells the story of a seed, shortened, with one allocation failing: the `fault`-th, from 1.
-    /// [`Outcome::struck`] says whether there were that many.
     ///
     /// # Errors
     ///
     /// When the driver cannot be loaded.
     pub fn story_with_fault(&self, seed: u64, fault: u64) -> Result<Outcome, LoadError> {
-        story::tell(self, seed, Some(fault))
+        self.tell(&Story::with_fault(seed, fault))
     }
 }

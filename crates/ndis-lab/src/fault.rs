@@ -100,6 +100,7 @@ fn finish(machine: &Arc<Machine>, stack: u64) -> ! {
     if let Some(replay) = crate::schedule::session::replay() {
         eprintln!("    replay   {replay}");
     }
+    crate::schedule::session::write_last_words();
     for event in machine.trace.last(32) {
         eprintln!("    event    {event}");
     }

@@ -6,10 +6,12 @@
 
 pub(crate) mod core;
 mod explore;
+mod last_words;
 mod pool;
 pub(crate) mod record;
 mod run;
 pub(crate) mod session;
+mod shrink;
 mod strategy;
 
 use std::fmt;
@@ -17,11 +19,14 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
 pub use explore::{Exploration, Explored, Failure};
+pub use last_words::LastWords;
 pub use record::{Object, Step};
 pub use run::{Actor, Scope};
+pub use shrink::shrink;
+pub use strategy::Switch;
 
 use crate::sync::lock;
-use strategy::{Chooser, Switch};
+use strategy::Chooser;
 
 /// How a seed decides who goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,11 +121,12 @@ impl Schedule {
     }
 
     /// The same world, in which only these decisions differ from the usual ones.
-    fn with_switches(&self, switches: &[Switch]) -> Self {
+    pub(crate) fn with_switches(&self, switches: &[Switch]) -> Self {
         Self { forced: Some(switches.into()), log: Arc::default(), ..self.clone() }
     }
 
-    fn switches(&self) -> Vec<Switch> {
+    /// The decisions of the last run that were not the usual ones.
+    pub(crate) fn switches(&self) -> Vec<Switch> {
         lock(&self.log).as_ref().map(|log| log.switches.clone()).unwrap_or_default()
     }
 }

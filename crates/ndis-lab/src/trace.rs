@@ -45,6 +45,12 @@ pub enum Way {
     Return,
 }
 
+impl Event {
+    /// The heads of the columns of its line.
+    pub const COLUMNS: &str =
+        " number cpu irql way function                                 object             status";
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let way = match self.way {
@@ -53,7 +59,11 @@ impl fmt::Display for Event {
             Way::Return => '=',
         };
         let Self { sequence, processor, irql, function, object, .. } = self;
-        write!(f, "{sequence:>7} {processor:>2} {} {way} {function:<40} {object:#018x}", irql.0)?;
+        write!(
+            f,
+            "{sequence:>7} {processor:>3} {:>4} {way:>3} {function:<40} {object:#018x}",
+            irql.0
+        )?;
         match self.result {
             Some(result) => write!(f, " {}", crate::status::NtStatus(result)),
             None => Ok(()),

@@ -2,7 +2,7 @@
 //! failing in turn, while hostile programs use its control device.
 
 /// What is asked for.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// How many seeds; every hundredth is told again with each of its allocations failing
     /// [default: 1000, or 1 with --seed]
@@ -11,6 +11,12 @@ pub struct Arguments {
     /// The first seed [default: 1]
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
+    /// What decides the order of everything: random, pct, free or, seed by seed, each of them
+    #[arg(long, value_name = "HOW", default_value = "mixed")]
+    pub schedule: String,
+    /// Guard memory under every seed, not only under every second
+    #[arg(long)]
+    pub guarded: bool,
 }
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -28,7 +34,7 @@ pub fn run(_workspace: &crate::workspace::Workspace, _arguments: &Arguments) -> 
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod lab {
-    use std::{fmt::Write as _, path::Path};
+    use std::{fmt::Write as _, path::Path, process::Command};
 
     use anyhow::Result;
     use framecastctl::Batch;
@@ -85,27 +91,30 @@ mod lab {
     /// When the driver does not build, or breaks a rule.
     pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         let image = driver::build(workspace)?;
-        let first = arguments.seed.unwrap_or(1);
         let seeds = arguments.seeds.unwrap_or(if arguments.seed.is_some() { 1 } else { SEEDS });
         let what = format!("Exercising the driver under {seeds} seeds");
-        exercise(workspace, &what, &image.driver, first, seeds, &[])?;
+        progress::shown(&what, &mut command(workspace, &image.driver, arguments, seeds)?)?;
         let swept = seeds.div_ceil(SWEPT);
         let what = format!("Failing every allocation under {swept} seeds");
-        exercise(workspace, &what, &image.driver, first, swept, &["--faults"])
+        let mut command = command(workspace, &image.driver, arguments, swept)?;
+        progress::shown(&what, command.arg("--faults"))
     }
 
-    fn exercise(
+    /// The command that exercises the driver.
+    fn command(
         workspace: &Workspace,
-        what: &str,
         driver: &Path,
-        first: u64,
+        arguments: &Arguments,
         seeds: u64,
-        more: &[&str],
-    ) -> Result<()> {
+    ) -> Result<Command> {
         let mut command = workspace.cargo("run");
         command.args(["--quiet", "--locked", "--release", "--package", "ndis-lab", "--"]);
-        command.arg("exercise").arg(driver).args(more);
+        command.arg("exercise").arg(driver).args(["--schedule", &arguments.schedule]);
+        let first = arguments.seed.unwrap_or(1);
         command.args(["--seed", &first.to_string(), "--seeds", &seeds.to_string()]);
+        if arguments.guarded {
+            command.arg("--guarded");
+        }
         for (code, input) in codes()? {
             let mut word = format!("{code:#x}=");
             for byte in input {
@@ -113,6 +122,6 @@ mod lab {
             }
             command.args(["--codes", &word]);
         }
-        progress::shown(what, &mut command)
+        Ok(command)
     }
 }

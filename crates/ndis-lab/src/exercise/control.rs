@@ -1,13 +1,14 @@
 //! Programs that open the driver's devices, ask what they like, and leave when they like.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::driver::Driver;
 use crate::exercise::chance::Chance;
-use crate::exercise::crew::{self, Actor};
+use crate::exercise::crew::Actor;
 use crate::exercise::forge::{Forge, Forged};
 use crate::file::{File, PendingControl};
+use crate::sync;
 
 /// How many files and requests a program keeps at most.
 const FILES: usize = 4;
@@ -52,11 +53,9 @@ impl Actor for Client {
             request.cancel();
         }
         self.files.clear();
-        let deadline = Instant::now() + PATIENCE;
-        while !self.requests.iter().all(|(_, request)| request.is_done()) {
-            assert!(Instant::now() < deadline, "the driver did not complete a cancelled request");
-            crew::breathe();
-        }
+        let all_done = || self.requests.iter().all(|(_, request)| request.is_done());
+        let done = sync::poll(None, Some(PATIENCE), all_done);
+        assert!(done, "the driver did not complete a cancelled request");
     }
 }
 

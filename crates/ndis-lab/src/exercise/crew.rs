@@ -2,10 +2,14 @@
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::exercise::chance::Chance;
+use crate::lab::Lab;
+use crate::schedule::{Actor as Spawned, Scope, session};
+use crate::sync;
 
 /// One who acts on the driver, a step at a time.
 pub(crate) trait Actor: Send {
@@ -23,34 +27,74 @@ pub(crate) struct Role {
     pub(crate) steps: u64,
 }
 
-/// Lets actors act at the same time, each until its steps are done or `stop` says so. Meanwhile
-/// `tend` is called over and over; what went wrong in an actor is returned as text.
+/// Calls for whoever gives back what is held: actors ring it when they begin to wait.
+#[derive(Debug, Default)]
+pub(crate) struct Bell(AtomicU64);
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        session::wake(self.key());
+    }
+
+    /// Waits until it has rung more than so many times. On real threads, who rings may come to
+    /// wait just after it was answered: there it is not waited for longer than a moment.
+    fn listen(&self, rung: u64) {
+        const MOMENT: Duration = Duration::from_micros(50);
+        let patience = (!session::is_active()).then_some(MOMENT);
+        sync::poll(Some(self.key()), patience, || self.rung() > rung);
+    }
+
+    fn rung(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn key(&self) -> u64 {
+        std::ptr::from_ref(self) as u64
+    }
+}
+
+/// Lets actors act at the same time, each until its steps are done or a rule is broken. Meanwhile
+/// `tend` is called whenever the bell rings; what went wrong in an actor is returned as text.
 pub(crate) fn act(
+    scope: &Scope<'_, '_>,
+    lab: &Lab,
     roles: Vec<Role>,
-    stop: &(dyn Fn() -> bool + Sync),
+    bell: &Arc<Bell>,
     tend: impl Fn(),
 ) -> Vec<String> {
-    thread::scope(|scope| {
-        let threads: Vec<_> =
-            roles.into_iter().map(|role| scope.spawn(move || play(role, stop))).collect();
-        while !threads.iter().all(thread::ScopedJoinHandle::is_finished) {
-            tend();
-            breathe();
+    let left = Arc::new(AtomicU64::new(roles.len() as u64));
+    let spawn = |role| {
+        let (lab, bell, left) = (lab.clone(), Arc::clone(bell), Arc::clone(&left));
+        scope.spawn(move || {
+            let trouble = play(role, &lab);
+            left.fetch_sub(1, Ordering::AcqRel);
+            bell.ring();
+            trouble
+        })
+    };
+    let actors: Vec<_> = roles.into_iter().map(spawn).collect();
+    loop {
+        let rung = bell.rung();
+        tend();
+        if left.load(Ordering::Acquire) == 0 {
+            break;
         }
-        threads.into_iter().filter_map(|thread| thread.join().ok().flatten()).collect()
-    })
+        bell.listen(rung);
+    }
+    actors.into_iter().filter_map(Spawned::join).collect()
 }
 
 /// Plays a role; says what stopped it, if anything did.
-fn play(mut role: Role, stop: &(dyn Fn() -> bool + Sync)) -> Option<String> {
+fn play(mut role: Role, lab: &Lab) -> Option<String> {
     let played = panic::catch_unwind(AssertUnwindSafe(|| {
         for _ in 0..role.steps {
-            if stop() {
+            if !lab.verdict().is_clean() {
                 break;
             }
             role.actor.step(&mut role.chance);
             if role.chance.one_in(8) {
-                thread::sleep(Duration::from_micros(role.chance.between(0..=200)));
+                sync::sleep(Duration::from_micros(role.chance.between(0..=200)));
             }
         }
         role.actor.end();
@@ -62,9 +106,4 @@ fn play(mut role: Role, stop: &(dyn Fn() -> bool + Sync)) -> Option<String> {
 fn text(cause: &(dyn Any + Send)) -> String {
     let text = cause.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("it has no message").to_owned()
-}
-
-/// Lets others go on.
-pub(crate) fn breathe() {
-    thread::sleep(Duration::from_micros(50));
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::exercise::Story;
+use crate::schedule::Switch;
 use crate::violation::Violation;
 
 /// What a story came to.
@@ -19,14 +21,36 @@ pub struct Outcome {
     pub allocations: u64,
     /// How often it called the lab.
     pub calls: u64,
+    /// The schedule that decided the order of everything, if the system did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// What it did wrong, in the order it did.
     pub findings: Vec<Finding>,
-    /// One line an event, as [`crate::Event`] describes, if the exercise keeps them.
+    /// The unusual decisions of the schedule of a story that broke a rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switches: Vec<Switch>,
+    /// One line an event, if the exercise keeps them: as [`crate::Event`] describes, or as
+    /// [`crate::Step`] does under a schedule. Under a schedule a story that broke a rule always
+    /// has them, up to that moment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<String>,
 }
 
 impl Outcome {
+    /// What a story has come to before it begins.
+    pub(crate) fn of(story: &Story) -> Self {
+        Self {
+            seed: story.seed,
+            fault: story.fault,
+            allocations: 0,
+            calls: 0,
+            schedule: None,
+            findings: Vec::new(),
+            switches: Vec::new(),
+            trace: Vec::new(),
+        }
+    }
+
     /// Whether the driver kept every rule.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -40,9 +64,14 @@ impl Outcome {
     }
 
     /// What a story came to that a finding ended before its time.
-    pub fn ended_by(seed: u64, fault: Option<u64>, finding: Finding) -> Self {
-        let (allocations, calls, trace) = (0, 0, Vec::new());
-        Self { seed, fault, allocations, calls, findings: vec![finding], trace }
+    pub fn ended_by(story: &Story, finding: Finding) -> Self {
+        Self { findings: vec![finding], ..Self::of(story) }
+    }
+
+    /// The rule that was broken first.
+    #[must_use]
+    pub fn first_rule(&self) -> Option<&str> {
+        self.findings.first().map(|finding| finding.rule.as_str())
     }
 
     /// Stops a test if the driver broke a rule.
@@ -59,6 +88,9 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "seed {}", self.seed)?;
+        if let Some(schedule) = &self.schedule {
+            write!(f, ", schedule {schedule}")?;
+        }
         if let Some(fault) = self.fault {
             write!(f, ", allocation {fault} failing")?;
         }
@@ -74,7 +106,7 @@ impl fmt::Display for Outcome {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The rule's number and name; `bug check` for a fault, `hang` for a driver that is stuck.
+    /// The rule's number and name, [`Finding::BUG_CHECK`] or [`Finding::HANG`].
     pub rule: String,
     /// What happened, in a sentence.
     pub message: String,
@@ -89,6 +121,12 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Stands for a rule where the driver faulted, or asked for the end.
+    pub const BUG_CHECK: &str = "bug check";
+
+    /// Stands for a rule where a driver is stuck.
+    pub const HANG: &str = "hang";
+
     /// One without a rule.
     #[must_use]
     pub fn new(rule: &str, message: impl Into<String>) -> Self {

@@ -1,17 +1,17 @@
 //! An adapter's place: the module in it comes and goes while others act on it.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::adapter_config::AdapterConfig;
 use crate::driver::Driver;
 use crate::edge::Order;
-use crate::exercise::crew;
+use crate::exercise::crew::Bell;
 use crate::lab::Lab;
 use crate::restart_attributes::RestartAttributes;
 use crate::stack::Stack;
 use crate::status::NtStatus;
-use crate::sync::lock;
+use crate::sync::{self, lock};
 
 /// Marks a gate as closed; below it, how many are inside.
 const CLOSED: u64 = 1 << 63;
@@ -29,10 +29,12 @@ pub(crate) struct Seat {
     gate: AtomicU64,
     /// How many wait for all to come home: while there are any, nothing is held.
     waiting: AtomicU64,
+    /// Calls for [`Seat::tend`].
+    bell: Arc<Bell>,
 }
 
 impl Seat {
-    pub(crate) fn new(lab: &Lab, driver: &Driver, config: AdapterConfig) -> Self {
+    pub(crate) fn new(lab: &Lab, driver: &Driver, bell: &Arc<Bell>, config: AdapterConfig) -> Self {
         Self {
             lab: lab.clone(),
             driver: driver.clone(),
@@ -40,6 +42,7 @@ impl Seat {
             stack: Mutex::default(),
             gate: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
+            bell: Arc::clone(bell),
         }
     }
 
@@ -58,10 +61,10 @@ impl Seat {
         self.gate.fetch_or(CLOSED, Ordering::AcqRel);
         let mut stack = lock(&self.stack).clone();
         self.waiting.fetch_add(1, Ordering::AcqRel);
-        while self.gate.load(Ordering::Acquire) != CLOSED {
+        sync::poll(None, None, || {
             release(stack.as_ref());
-            crew::breathe();
-        }
+            self.gate.load(Ordering::Acquire) == CLOSED
+        });
         while stack.as_ref().is_some_and(|it| it.held_sends() + it.held_receives() > 0) {
             release(stack.as_ref());
         }
@@ -85,6 +88,7 @@ impl Seat {
     /// Pauses, if the module runs; others go on meanwhile.
     pub(crate) fn pause(&self) {
         self.waiting.fetch_add(1, Ordering::AcqRel);
+        self.bell.ring();
         self.with(Stack::pause);
         self.waiting.fetch_sub(1, Ordering::AcqRel);
     }
@@ -141,6 +145,7 @@ impl Seat {
     /// From now on nothing is held.
     pub(crate) fn hold_nothing_more(&self) {
         self.waiting.fetch_add(1, Ordering::AcqRel);
+        self.bell.ring();
         self.with(|stack| release(Some(stack)));
     }
 

@@ -9,11 +9,12 @@ use std::thread;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use ndis_lab::Lab;
-use ndis_lab::exercise::{Exercise, Outcome};
+use ndis_lab::exercise::{Exercise, Interleaving, Outcome, Story};
 
 use super::Result;
-use super::plan::{Plan, Story};
+use super::plan::Plan;
 use super::report::Report;
+use super::shortest::Shortest;
 use super::worker::{self, Worker};
 
 /// How many seeds, unless chosen.
@@ -40,8 +41,22 @@ pub(crate) struct Arguments {
     /// Print the verdict as JSON
     #[arg(long)]
     json: bool,
-    /// Print one line an event; columns: number, processor, IRQL, way (> the driver calls, < it
-    /// is called, = it returns), function, object, status
+    /// What decides the order of everything: the seed, by a random walk or by priorities that
+    /// change a few times (random, pct, pct5), the system (free), or for each seed another (mixed)
+    #[arg(long, value_name = "HOW", default_value_t)]
+    schedule: Interleaving,
+    /// How many virtual processors there are under a schedule [default: as the seed has it, 1 to 4]
+    #[arg(long, value_name = "N")]
+    processors: Option<NonZero<usize>>,
+    /// Guard memory in every story, not only in every second
+    #[arg(long)]
+    guarded: bool,
+    /// How often a story that fails under a schedule is tried with fewer decisions
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    attempts: usize,
+    /// Print one line an event; columns: thread (under a schedule) or number, processor, IRQL, way
+    /// (> the driver calls, < it is called, = it returns, + a thread begins, ! a rule is broken),
+    /// function, object, status
     #[arg(long, requires = "seed", conflicts_with = "seeds")]
     trace: bool,
     /// A device to open, beside those that the driver makes
@@ -81,7 +96,14 @@ fn code(text: &str) -> std::result::Result<(u32, Vec<u8>), String> {
 
 impl Arguments {
     fn exercise(&self) -> Exercise {
-        let mut exercise = Exercise::new(&self.file).steps(self.steps).trace(self.trace);
+        let mut exercise = Exercise::new(&self.file)
+            .steps(self.steps)
+            .interleaving(self.schedule)
+            .guarded(self.guarded)
+            .trace(self.trace);
+        if let Some(processors) = self.processors {
+            exercise = exercise.processors(processors.get());
+        }
         for device in &self.device {
             exercise = exercise.device(device);
         }
@@ -106,6 +128,13 @@ impl Arguments {
             words.extend(["--codes".to_owned(), word]);
         }
         words.extend(["--steps".to_owned(), self.steps.to_string()]);
+        words.extend(["--schedule".to_owned(), self.schedule.to_string()]);
+        if let Some(processors) = self.processors {
+            words.extend(["--processors".to_owned(), processors.to_string()]);
+        }
+        if self.guarded {
+            words.push("--guarded".to_owned());
+        }
         words
     }
 
@@ -138,13 +167,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     Lab::default().load(&arguments.file)?;
     let mut report = Report::new(&arguments.file);
     let mut cut_short = false;
-    if let (Some(seed), Some(fault)) = (arguments.seed, arguments.fault) {
-        let story = Story { seed, fault: Some(fault) };
-        let outcome = Worker::new(worker_arguments(arguments)).tell(story)?;
+    let first = arguments.seed.unwrap_or(1);
+    if let Some(fault) = arguments.fault {
+        let mut worker = Worker::new(worker_arguments(arguments));
+        let outcome = worker.tell(&Story::with_fault(first, fault))?;
         report.count_seed();
         show(&mut report, arguments, outcome, &ProgressBar::hidden());
     } else {
-        let first = arguments.seed.unwrap_or(1);
         let count = arguments.seeds.unwrap_or(if arguments.seed.is_some() { 1 } else { SEEDS });
         let plan = Plan::new(first..first.saturating_add(count), arguments.faults);
         let bar = progress(count);
@@ -166,7 +195,7 @@ fn tell(arguments: &Arguments, plan: &Plan, bar: &ProgressBar, report: &mut Repo
             scope.spawn(move || {
                 let mut worker = Worker::new(words);
                 while let Some(story) = plan.next() {
-                    let told = worker.tell(story).map_err(|error| error.to_string());
+                    let told = worker.tell(&story).map_err(|error| error.to_string());
                     let done = told.as_ref().is_ok_and(|outcome| plan.done(outcome));
                     if give.send((told, done)).is_err() {
                         break;
@@ -192,8 +221,22 @@ fn tell(arguments: &Arguments, plan: &Plan, bar: &ProgressBar, report: &mut Repo
 
 /// Adds what a story came to, and shows it at once if it is bad.
 fn show(report: &mut Report, arguments: &Arguments, outcome: Outcome, bar: &ProgressBar) {
+    if arguments.trace {
+        report.keep_trace(&outcome);
+    }
+    if outcome.is_clean() {
+        report.add_clean(&outcome);
+        return;
+    }
+    let shortest = report.is_news(&outcome).then(|| {
+        bar.set_message("looking for the shortest story that fails alike");
+        let untraced = Arguments { trace: false, ..arguments.clone() };
+        let mut worker = Worker::new(worker_arguments(&untraced));
+        Shortest::of(&outcome, &mut worker, arguments.attempts)
+    });
     let replay = arguments.replay(&outcome);
-    if let (Some(text), false) = (report.add(outcome, replay), arguments.json) {
+    let text = report.add_failure(outcome, replay, shortest.flatten());
+    if !arguments.json {
         bar.suspend(|| println!("{text}"));
     }
 }

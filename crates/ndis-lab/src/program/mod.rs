@@ -7,16 +7,14 @@
 //! | `worker` | a process that tells stories, so that a driver that crashes ends only that |
 //! | `plan` | which stories are left to be told |
 //! | `report` | the verdict on stories |
+//! | `shortest` | the shortest story that fails alike |
 
 pub(crate) mod exercise;
 mod plan;
 mod report;
 pub(crate) mod run;
+mod shortest;
 mod worker;
 
 /// Any error, on its way to the last line of output.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
-
-/// What the columns of a trace are.
-pub(crate) const TRACE_COLUMNS: &str =
-    " number cpu irql way function                                 object             status";

@@ -4,21 +4,15 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ndis_lab::exercise::Outcome;
+use ndis_lab::exercise::{Outcome, Story};
 
-/// Threads make a story try to allocate more often at one time than at another: a sweep ends when
-/// so many failures in a row had nothing to strike.
+/// A sweep ends when so many failures in a row had nothing to strike: threads of the system make a
+/// story try to allocate more often at one time than at another, a schedule does not.
 const MISSES: u64 = 4;
+const MISSES_UNDER_A_SCHEDULE: u64 = 1;
 
 /// How many failures are enough.
 const FAILURES: usize = 10;
-
-/// A story to be told: of a seed, and perhaps with an allocation that fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Story {
-    pub(crate) seed: u64,
-    pub(crate) fault: Option<u64>,
-}
 
 /// What is left to be told, shared by those who tell it.
 #[derive(Debug)]
@@ -53,15 +47,14 @@ impl Plan {
             return None;
         }
         if let Some((&seed, (next, _))) = state.swept.iter_mut().next() {
-            let fault = Some(*next);
             *next += 1;
-            return Some(Story { seed, fault });
+            return Some(Story::with_fault(seed, *next - 1));
         }
         let seed = state.seeds.next()?;
         if state.sweep {
             state.swept.insert(seed, (1, 0));
         }
-        Some(Story { seed, fault: None })
+        Some(Story::of(seed))
     }
 
     /// Takes note of how a story went; says whether its seed is done with.
@@ -77,7 +70,8 @@ impl Plan {
             return false;
         }
         *misses += 1;
-        let over = *misses >= MISSES;
+        let enough = outcome.schedule.as_ref().map_or(MISSES, |_| MISSES_UNDER_A_SCHEDULE);
+        let over = *misses >= enough;
         if over {
             state.swept.remove(&outcome.seed);
         }

@@ -1,11 +1,13 @@
 //! The verdict on stories.
 
+use std::fmt;
 use std::path::Path;
 
 use ndis_lab::exercise::Outcome;
+use ndis_lab::{Event, Step};
 use serde::Serialize;
 
-use super::TRACE_COLUMNS;
+use super::shortest::Shortest;
 
 /// What stories came to.
 #[derive(Debug, Serialize)]
@@ -21,8 +23,9 @@ pub(crate) struct Report {
     /// Whether so much failed that the rest was not told.
     cut_short: bool,
     failures: Vec<Failure>,
-    #[serde(skip)]
-    traces: Vec<Vec<String>>,
+    /// The events of a story, if they are asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trace: Vec<String>,
 }
 
 /// A story that broke rules, and the command that tells it again.
@@ -31,6 +34,18 @@ struct Failure {
     #[serde(flatten)]
     outcome: Outcome,
     replay: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shortest: Option<Shortest>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.outcome)?;
+        if let Some(shortest) = &self.shortest {
+            write!(f, "{shortest}")?;
+        }
+        writeln!(f, "    replay  {}", self.replay)
+    }
 }
 
 impl Report {
@@ -43,22 +58,44 @@ impl Report {
             clean: true,
             cut_short: false,
             failures: Vec::new(),
-            traces: Vec::new(),
+            trace: Vec::new(),
         }
     }
 
-    /// Adds what a story came to; gives the text to be shown at once, if there is any.
-    pub(crate) fn add(&mut self, mut outcome: Outcome, replay: String) -> Option<String> {
+    /// Whether a story is the first to fail as it does.
+    pub(crate) fn is_news(&self, outcome: &Outcome) -> bool {
+        let same = |failure: &Failure| failure.outcome.first_rule() == outcome.first_rule();
+        !outcome.is_clean() && !self.failures.iter().any(same)
+    }
+
+    /// Adds a story that broke no rule.
+    pub(crate) fn add_clean(&mut self, outcome: &Outcome) {
         self.stories += 1;
         self.calls += outcome.calls;
-        self.traces.push(std::mem::take(&mut outcome.trace));
-        if outcome.is_clean() {
-            return None;
-        }
+    }
+
+    /// Adds a story that broke a rule; gives the text to be shown at once.
+    pub(crate) fn add_failure(
+        &mut self,
+        mut outcome: Outcome,
+        replay: String,
+        shortest: Option<Shortest>,
+    ) -> String {
+        self.add_clean(&outcome);
         self.clean = false;
-        let text = format!("{outcome}    replay  {replay}\n");
-        self.failures.push(Failure { outcome, replay });
-        Some(text)
+        // The shortest story has all that is needed of these.
+        outcome.trace.clear();
+        outcome.switches.clear();
+        let failure = Failure { outcome, replay, shortest };
+        let text = failure.to_string();
+        self.failures.push(failure);
+        text
+    }
+
+    /// Keeps the events of a story, with their columns' heads.
+    pub(crate) fn keep_trace(&mut self, outcome: &Outcome) {
+        let columns = outcome.schedule.as_ref().map_or(Event::COLUMNS, |_| Step::COLUMNS);
+        self.trace = [columns.to_owned()].into_iter().chain(outcome.trace.clone()).collect();
     }
 
     /// Counts a seed that is done with.
@@ -78,11 +115,8 @@ impl Report {
             println!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
         }
-        for trace in self.traces.iter().filter(|trace| !trace.is_empty()) {
-            println!("{TRACE_COLUMNS}");
-            for event in trace {
-                println!("{event}");
-            }
+        for line in &self.trace {
+            println!("{line}");
         }
         let Self { driver, seeds, stories, calls, failures, .. } = self;
         let result = match failures.len() {

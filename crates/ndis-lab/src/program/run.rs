@@ -6,12 +6,11 @@ use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
 
-use ndis_lab::{AdapterConfig, Frame, Lab, Stack};
+use ndis_lab::{AdapterConfig, Event, Frame, Lab, Stack};
 use pcap_file::DataLink;
 use pcap_file::pcap::{PcapPacket, PcapReader, PcapWriter};
 use pcap_file::pcapng::{Block, PcapNgReader};
 
-use super::TRACE_COLUMNS;
 use crate::{Direction, RunArguments};
 
 /// How many frames go in one chain.
@@ -57,7 +56,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<bool, Box<dyn Error>> {
     stack.detach();
     let verdict = driver.unload();
     if arguments.trace {
-        println!("{TRACE_COLUMNS}");
+        println!("{}", Event::COLUMNS);
         for event in lab.trace() {
             println!("{event}");
         }

@@ -2,8 +2,8 @@
 //!
 //! A driver that faults, or asks for a bug check, ends the process that it runs in; one that hangs
 //! is ended with it. So stories are told in processes of their own: this program again, with
-//! `--worker`, which reads a seed and perhaps an allocation from each line of its input and
-//! answers each with an outcome, as JSON, on a line of its output.
+//! `--worker`, which reads a story from each line of its input and answers each with an outcome on
+//! a line of its output, both as JSON.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -11,10 +11,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use ndis_lab::exercise::{Exercise, Finding, Outcome};
+use ndis_lab::LastWords;
+use ndis_lab::exercise::{Exercise, Finding, Outcome, Story};
 
 use super::Result;
-use super::plan::Story;
 
 /// How long a story may take.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -24,16 +24,11 @@ const STORIES: u32 = 500;
 
 /// Tells the stories that the input names, until it ends.
 pub(crate) fn serve(exercise: &Exercise) -> Result<()> {
+    LastWords::want();
     let (input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
     for line in input.lines() {
-        let line = line?;
-        let mut words = line.split_whitespace();
-        let seed = words.next().unwrap_or_default().parse()?;
-        let outcome = match words.next() {
-            None => exercise.story(seed)?,
-            Some(fault) => exercise.story_with_fault(seed, fault.parse()?)?,
-        };
-        serde_json::to_writer(&mut output, &outcome)?;
+        let story: Story = serde_json::from_str(&line?)?;
+        serde_json::to_writer(&mut output, &exercise.tell(&story)?)?;
         writeln!(output)?;
         output.flush()?;
     }
@@ -60,26 +55,28 @@ impl Worker {
     }
 
     /// Has a story told.
-    pub(crate) fn tell(&mut self, story: Story) -> Result<Outcome> {
+    pub(crate) fn tell(&mut self, story: &Story) -> Result<Outcome> {
         let mut process = match self.process.take() {
             Some(process) if process.left > 0 => process,
             _ => Process::start(&self.arguments)?,
         };
         process.left -= 1;
-        match process.ask(story) {
+        match process.ask(&serde_json::to_string(story)?) {
             Ok(answer) => {
                 self.process = Some(process);
                 Ok(serde_json::from_str(&answer)?)
             }
             Err(RecvTimeoutError::Timeout) => {
                 let message = format!("the story did not end within {} s", PATIENCE.as_secs());
-                Ok(crashed(story, Finding::new("hang", message), &process.end()))
+                Ok(crashed(story, Finding::HANG, message, &process.end()))
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let said = process.end();
                 let message = said.lines().find(|line| line.starts_with("***"));
                 let message = message.unwrap_or("*** the process ended").trim_matches(['*', ' ']);
-                Ok(crashed(story, Finding::new("bug check", message), &said))
+                let is_stuck = message.starts_with(LastWords::STUCK);
+                let rule = if is_stuck { Finding::HANG } else { Finding::BUG_CHECK };
+                Ok(crashed(story, rule, message, &said))
             }
         }
     }
@@ -107,11 +104,10 @@ impl Process {
         Ok(Self { child, answers, complaints, left: STORIES })
     }
 
-    fn ask(&mut self, story: Story) -> std::result::Result<String, RecvTimeoutError> {
-        let fault = story.fault.map(|fault| fault.to_string()).unwrap_or_default();
+    fn ask(&mut self, story: &str) -> std::result::Result<String, RecvTimeoutError> {
         if let Some(input) = &mut self.child.stdin {
             // A process that is gone does not answer either.
-            let _ = writeln!(input, "{} {fault}", story.seed);
+            let _ = writeln!(input, "{story}");
         }
         self.answers.recv_timeout(PATIENCE)
     }
@@ -133,8 +129,15 @@ impl Drop for Worker {
 }
 
 /// What a story came to that ended its process.
-fn crashed(story: Story, mut finding: Finding, said: &str) -> Outcome {
-    finding.events = said.lines().map(str::trim).map(str::to_owned).collect();
-    finding.events.retain(|line| !line.is_empty() && !line.starts_with("***"));
-    Outcome::ended_by(story.seed, story.fault, finding)
+fn crashed(story: &Story, rule: &str, message: impl Into<String>, said: &str) -> Outcome {
+    let is_event =
+        |line: &&str| !line.is_empty() && !line.starts_with("***") && !LastWords::is_line(line);
+    let mut finding = Finding::new(rule, message);
+    finding.events = said.lines().filter(is_event).map(|line| line.trim().to_owned()).collect();
+    let mut outcome = Outcome::ended_by(story, finding);
+    if let Some(words) = LastWords::find(said) {
+        outcome.schedule = Some(words.schedule);
+        (outcome.switches, outcome.trace) = (words.switches, words.trace);
+    }
+    outcome
 }

@@ -198,6 +198,7 @@ impl Core {
 
     /// Ends a thread.
     pub(crate) fn end(&mut self, thread: usize) {
+        self.changes += 1;
         self.threads[thread].done = true;
         self.threads[thread].task = None;
         self.live.retain(|&it| it != thread);

@@ -5,9 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::rule::Rule;
-use crate::schedule::record::Step;
-use crate::schedule::strategy::Switch;
-use crate::schedule::{Schedule, Strategy};
+use crate::schedule::record::{self, Step};
+use crate::schedule::{Schedule, Strategy, shrink};
 use crate::verdict::Verdict;
 
 /// Runs a story under many schedules until one fails.
@@ -135,34 +134,16 @@ impl Exploration {
         rule: Option<Rule>,
         message: String,
     ) -> Failure {
-        let mut needed = schedule.switches();
-        let mut shortest = schedule.steps();
-        let before = needed.len();
-        let mut left = self.attempts;
-        let mut part = needed.len();
-        while part > 0 && left > 0 {
-            let mut at = 0;
-            while at < needed.len() && left > 0 {
-                left -= 1;
-                let mut fewer: Vec<Switch> = needed.clone();
-                fewer.drain(at..(at + part).min(needed.len()));
-                let trial = schedule.with_switches(&fewer);
-                let fails = attempt(story, &trial).is_some_and(|(other, _)| other == rule);
-                // Without some decisions others may not come about: what came about is kept.
-                let kept = trial.switches();
-                if fails && kept.len() < needed.len() {
-                    needed = kept;
-                    shortest = trial.steps();
-                } else {
-                    at += part;
-                }
-            }
-            part /= 2;
-        }
+        let switches = schedule.switches();
+        let before = switches.len();
+        let (needed, shortest) = shrink(switches, self.attempts, |fewer| {
+            let trial = schedule.with_switches(fewer);
+            let fails = attempt(story, &trial).is_some_and(|(other, _)| other == rule);
+            fails.then(|| (trial.switches(), trial.steps()))
+        });
+        let mut shortest = shortest.unwrap_or_else(|| schedule.steps());
         if let Some(rule) = rule {
-            let first =
-                shortest.iter().position(|step| step.kind == '!' && step.what == rule.name());
-            shortest.truncate(first.map_or(shortest.len(), |first| first + 1));
+            record::end_at(&mut shortest, rule);
         }
         Failure { schedule, rule, message, switches: (before, needed.len()), minimal: shortest }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::irql::Irql;
+use crate::rule::Rule;
 
 /// Something that happened under a schedule.
 ///
@@ -40,6 +41,11 @@ pub enum Object {
     Stack(usize),
 }
 
+impl Step {
+    /// The heads of the columns of its line.
+    pub const COLUMNS: &str = "thread cpu irql way function                                 object";
+}
+
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -53,8 +59,14 @@ impl fmt::Display for Object {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { thread, processor, irql, kind, what, object } = self;
-        write!(f, "{thread:>3} {processor:>2} {} {kind} {what:<40} {object}", irql.0)
+        write!(f, "{thread:>6} {processor:>3} {:>4} {kind:>3} {what:<40} {object}", irql.0)
     }
+}
+
+/// Leaves out what came after the first breach of a rule.
+pub(crate) fn end_at(steps: &mut Vec<Step>, rule: Rule) {
+    let first = steps.iter().position(|step| step.kind == '!' && step.what == rule.name());
+    steps.truncate(first.map_or(steps.len(), |first| first + 1));
 }
 
 /// How many steps are kept.

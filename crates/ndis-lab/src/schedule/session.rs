@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::irql::{self, Irql};
 use crate::rule::Rule;
 use crate::schedule::core::{Core, Job, On, Task, Wait};
+use crate::schedule::last_words::LastWords;
 use crate::schedule::pool;
 use crate::schedule::record::{Object, Step};
 use crate::sync::lock;
@@ -153,6 +154,15 @@ pub(crate) fn replay() -> Option<String> {
     seat().map(|seat| seat.session.replay.clone())
 }
 
+/// Writes what is known of the run that this thread is in, for the process is about to end.
+pub(crate) fn write_last_words() {
+    let Some(seat) = seat() else { return };
+    // A fault within the schedule's own code holds it already.
+    if let Ok(core) = seat.session.core.try_lock() {
+        LastWords::write(&core, &seat.session.replay);
+    }
+}
+
 /// Brings later work into a run, after a delay if there is one; gives the job back if this thread
 /// is in none.
 pub(crate) fn push(task: Task, delay: Option<Duration>) -> Result<(), Job> {
@@ -268,10 +278,15 @@ fn start(session: Arc<Session>, thread: usize, task: Task) {
 
 /// Nobody can go on, ever: the lab's own fault, or a run without an end.
 fn give_up(core: &Core, replay: &str) -> ! {
-    eprintln!("ndis-lab: the run does not end after {} decisions; {replay}", core.decisions);
+    eprintln!(
+        "\n*** {}: nobody can go on after {} decisions; {replay}",
+        LastWords::STUCK,
+        core.decisions
+    );
     for line in core.describe_waiting() {
         eprintln!("    {line}");
     }
+    LastWords::write(core, replay);
     std::process::abort()
 }
 

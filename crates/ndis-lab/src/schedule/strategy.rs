@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::schedule::Strategy;
 
 /// A generator of numbers that a seed decides: SplitMix64.
@@ -29,14 +31,14 @@ impl Random {
 
 /// A decision that was not the usual one: when a thread reached a point of its own, another (or,
 /// when it could not go on, not the first that could) went on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Switch {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switch {
     /// The thread that was running.
-    pub(crate) thread: usize,
+    pub thread: usize,
     /// How many scheduling points it had reached.
-    pub(crate) point: u64,
+    pub point: u64,
     /// The thread that went on.
-    pub(crate) to: usize,
+    pub to: usize,
 }
 
 /// Chooses among threads that can go on.

@@ -13,11 +13,19 @@ use std::{
 use tempfile::TempDir;
 use xtask::{kit::Kit, progress, workspace::Workspace};
 
-/// What is built once for all stories: the program, the filter, and the filter with its mistake.
+/// Mistakes that can be planted in the filter, and what reports each.
+const MISTAKES: [(&str, &str); 4] = [
+    ("passes-while-paused", "C18 PausedSend"),
+    ("returns-lent-receives", "C19 Resources"),
+    ("faults-on-long-chains", "bug check"),
+    ("forgets-sends-that-meet", "C21 PauseOutstanding"),
+];
+
+/// What is built once for all stories: the program, the filter, and the filter with each mistake.
 struct Built {
     program: PathBuf,
     right: PathBuf,
-    wrong: PathBuf,
+    wrong: Vec<PathBuf>,
     _folder: TempDir,
 }
 
@@ -29,8 +37,11 @@ fn built() -> &'static Built {
 fn build() -> Result<Built> {
     let (workspace, folder) = (Workspace::here(), TempDir::new()?);
     let right = filter(&workspace, &[], &folder.path().join("right.sys"))?;
-    let mistake = ["--features", "passes-while-paused"];
-    let wrong = filter(&workspace, &mistake, &folder.path().join("wrong.sys"))?;
+    let plant = |(mistake, _): &(&str, _)| {
+        let file = folder.path().join(mistake).with_extension("sys");
+        filter(&workspace, &["--features", mistake], &file)
+    };
+    let wrong = MISTAKES.iter().map(plant).collect::<Result<_>>()?;
     // The profile of this test: what it depends on is built already.
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let target = target.parent().context("a target folder")?;
@@ -102,34 +113,77 @@ fn a_trace_has_a_line_for_each_event() {
     }
 }
 
-#[test]
-fn a_right_filter_is_exercised_without_a_finding() {
-    let file = &built().right;
-    for more in [["--seeds", "30"], ["--seed", "3"]] {
-        let ran = ndis_lab(&["exercise".as_ref(), file, more[0].as_ref(), more[1].as_ref()]);
-        assert_eq!(ran.status.code(), Some(0), "{ran:?}");
-    }
-    let ran = ndis_lab(&[
-        "exercise".as_ref(),
-        file,
-        "--seed".as_ref(),
-        "1".as_ref(),
-        "--faults".as_ref(),
-    ]);
-    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+/// Exercises a driver, with options in one text.
+fn exercise(file: &Path, options: &str) -> Output {
+    let options = options.split(' ').map(Path::new);
+    ndis_lab(&["exercise".as_ref(), file].into_iter().chain(options).collect::<Vec<_>>())
 }
 
 #[test]
-fn a_planted_mistake_is_found_told_as_json_and_can_be_replayed() -> Result<()> {
-    let file = &built().wrong;
-    let ran = ndis_lab(&["exercise".as_ref(), file, "--json".as_ref()]);
-    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+fn a_right_filter_is_exercised_without_a_finding() {
+    for options in [
+        "--seeds 30",
+        "--seeds 10 --guarded --schedule free",
+        "--seed 7 --seeds 10 --schedule random --processors 3",
+        "--seed 7 --seeds 10 --schedule pct5 --guarded",
+        "--seed 1 --faults",
+    ] {
+        let ran = exercise(&built().right, options);
+        assert_eq!(ran.status.code(), Some(0), "{options}: {ran:?}");
+    }
+}
+
+/// The first failure of an exercise that is to find one.
+fn failure(file: &Path, options: &str) -> Result<serde_json::Value> {
+    let ran = exercise(file, options);
+    ensure!(ran.status.code() == Some(1), "{options}: {ran:?}");
     let verdict: serde_json::Value = serde_json::from_slice(&ran.stdout)?;
-    let failure = &verdict["failures"][0];
-    assert_eq!(failure["findings"][0]["rule"], "C18 PausedSend");
-    let replay = failure["replay"].as_str().context("a command")?;
-    assert!(replay.contains(&format!("--seed {}", failure["seed"])), "{replay}");
+    Ok(verdict["failures"][0].clone())
+}
+
+#[test]
+fn planted_mistakes_are_found_under_every_schedule_and_replayed() -> Result<()> {
+    for ((mistake, rule), file) in MISTAKES.iter().zip(&built().wrong) {
+        for how in ["free", "random", "pct3"] {
+            let found =
+                failure(file, &format!("--json --seeds 100 --attempts 10 --schedule {how}"))?;
+            ensure!(found["findings"][0]["rule"] == *rule, "{mistake}, {how}: {found:#}");
+            if how == "free" {
+                continue;
+            }
+            let needed = found["shortest"]["needed"].as_u64().context("a number")?;
+            let decisions = found["shortest"]["decisions"].as_u64().context("a number")?;
+            ensure!(needed <= decisions, "{mistake}: {needed} of {decisions}");
+            let trace = found["shortest"]["trace"].as_array().context("a trace")?;
+            ensure!(trace.len() > 2, "{mistake}: {trace:?}");
+            let replay = found["replay"].as_str().context("a command")?;
+            let (_, options) = replay.split_once(".sys ").context("options")?;
+            let again = failure(file, &format!("--json --attempts 10 {options}"))?;
+            // Addresses differ from one process to the next; what happens does not.
+            for same in ["schedule", "calls", "shortest"] {
+                ensure!(again[same] == found[same], "{mistake}: {found:#}\n{again:#}");
+            }
+        }
+    }
     Ok(())
+}
+
+#[test]
+fn the_shortest_story_that_fails_is_printed() {
+    let ran = exercise(&built().wrong[0], "--seeds 3 --schedule random");
+    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert_eq!(ran.status.code(), Some(1), "{text}");
+    let (_, shortest) = text.split_once("the shortest that fails alike").expect(&text);
+    assert!(shortest.contains(" ! PausedSend"), "{shortest}");
+}
+
+#[test]
+fn a_trace_under_a_schedule_is_the_same_each_time() {
+    let trace = || exercise(&built().right, "--trace --seed 4 --schedule random").stdout;
+    let first = trace();
+    let lines = String::from_utf8_lossy(&first).lines().count();
+    assert!(lines > 100, "{lines} lines");
+    assert!(first == trace());
 }
 
 #[test]

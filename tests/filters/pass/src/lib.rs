@@ -2,8 +2,7 @@
 //! while it does not. OID requests and events pass by it.
 //!
 //! It is written on nothing but the few functions that it imports, as a filter that knows nothing
-//! of Framecast, for ndis-lab to run from a bare .sys file. The feature `passes-while-paused`
-//! plants a mistake.
+//! of Framecast, for ndis-lab to run from a bare .sys file. Its features plant mistakes.
 #![no_std]
 #![allow(non_snake_case, reason = "the kernel's names")]
 
@@ -161,11 +160,17 @@ pub struct Module {
     /// NDIS' handle; null while the place is free.
     filter: AtomicPtr<c_void>,
     running: AtomicBool,
+    /// Whether a send is being passed on.
+    sending: AtomicBool,
 }
 
 impl Module {
     const fn free() -> Self {
-        Self { filter: AtomicPtr::new(ptr::null_mut()), running: AtomicBool::new(false) }
+        Self {
+            filter: AtomicPtr::new(ptr::null_mut()),
+            running: AtomicBool::new(false),
+            sending: AtomicBool::new(false),
+        }
     }
 
     fn filter(&self) -> Handle {
@@ -239,9 +244,17 @@ unsafe extern "system" fn pause(module: &Module, _parameters: Handle) -> Status 
 }
 
 unsafe extern "system" fn send(module: &Module, lists: *mut List, port: u32, flags: u32) {
+    if cfg!(feature = "faults-on-long-chains") {
+        // SAFETY: NDIS gives a chain of lists; what follows them is the planted mistake.
+        unsafe { touch_ninth(lists) };
+    }
     if module.running.load(Ordering::Acquire) || cfg!(feature = "passes-while-paused") {
-        // SAFETY: the lists are the caller's own, passed on as they came.
-        unsafe { NdisFSendNetBufferLists(module.filter(), lists, port, flags) };
+        let meets = module.sending.swap(true, Ordering::AcqRel);
+        if !(meets && cfg!(feature = "forgets-sends-that-meet")) {
+            // SAFETY: the lists are the caller's own, passed on as they came.
+            unsafe { NdisFSendNetBufferLists(module.filter(), lists, port, flags) };
+        }
+        module.sending.store(false, Ordering::Release);
         return;
     }
     let mut list = lists;
@@ -253,6 +266,24 @@ unsafe extern "system" fn send(module: &Module, lists: *mut List, port: u32, fla
     let flags = flags & AT_DISPATCH_LEVEL;
     // SAFETY: the lists go back whole, whence they came.
     unsafe { NdisFSendNetBufferListsComplete(module.filter(), lists, flags) };
+}
+
+/// Reads what is not there when a chain has nine lists.
+///
+/// # Safety
+///
+/// It is never sound with nine lists: a mistake for the lab to find.
+unsafe fn touch_ninth(lists: *const List) {
+    let mut list = lists;
+    for _ in 0..8 {
+        // SAFETY: a chain of lists that end with null.
+        let Some(here) = (unsafe { list.as_ref() }) else { return };
+        list = here.next;
+    }
+    if !list.is_null() {
+        // SAFETY: none: this is the mistake.
+        unsafe { ptr::without_provenance::<u8>(0x10).read_volatile() };
+    }
 }
 
 unsafe extern "system" fn send_complete(module: &Module, lists: *mut List, flags: u32) {
@@ -270,7 +301,7 @@ unsafe extern "system" fn receive(
     if module.running.load(Ordering::Acquire) {
         // SAFETY: the lists are passed on as they came.
         unsafe { NdisFIndicateReceiveNetBufferLists(module.filter(), lists, port, count, flags) };
-    } else if flags & RECEIVE_RESOURCES == 0 {
+    } else if flags & RECEIVE_RESOURCES == 0 || cfg!(feature = "returns-lent-receives") {
         let flags = flags & AT_DISPATCH_LEVEL;
         // SAFETY: the lists go back whole, whence they came.
         unsafe { NdisFReturnNetBufferLists(module.filter(), lists, flags) };

@@ -1,29 +1,12 @@
 //! Tags that travel out of band, or are the mirror's own.
 
-use wire::{Changes, Offloads, Source, Tag, Transmission, WireError, Workspace};
+use wire::{Changes, Offloads, Tag, Transmission, WireError, Workspace};
+
+use crate::sent::sent;
 
 /// A frame of 60 bytes, each another.
 fn frame() -> Vec<u8> {
     (0..60).collect()
-}
-
-/// All frames on the wire, and how they were changed.
-fn sent(
-    source: &[u8],
-    offloads: Offloads,
-    max_frame: usize,
-    outer: Option<Tag>,
-) -> Result<Vec<(Vec<u8>, Changes)>, WireError> {
-    let mut workspace = Workspace::new();
-    let mut transmission = Transmission::new(source, offloads, max_frame, outer, &mut workspace)?;
-    let mut frames = Vec::new();
-    while let Some(frame) = transmission.next_frame()? {
-        let mut bytes = vec![0; frame.len()];
-        assert!(frame.read(0, &mut bytes));
-        frames.push((bytes, frame.changes()));
-    }
-    assert_eq!(transmission.frames_left(), 0);
-    Ok(frames)
 }
 
 #[test]
@@ -35,7 +18,7 @@ fn a_frame_with_nothing_to_do_is_on_the_wire_as_it_is() {
             .expect("it fits");
     assert_eq!(transmission.frames_left(), 1);
     let on_the_wire = transmission.next_frame().expect("readable").expect("one");
-    assert_eq!(on_the_wire.header(), []);
+    assert!(on_the_wire.header().is_empty());
     assert_eq!(on_the_wire.payload(), 0..60);
     assert_eq!(on_the_wire.changes(), Changes::empty());
     assert!(transmission.next_frame().expect("readable").is_none());
@@ -47,9 +30,9 @@ fn a_tag_stands_behind_the_addresses_and_the_mirrors_own_before_it() {
     let inner = Some(Tag::new(5, true, 0x123));
     let offloads = Offloads { tag: inner, ..Offloads::default() };
     let tagged = [&frame[..12], &[0x81, 0, 0xB1, 0x23], &frame[12..]].concat();
-    assert_eq!(sent(&frame, offloads, 60, None), Ok(vec![(tagged, Changes::TAGGED)]));
+    assert_eq!(sent(&frame[..], offloads, 60, None), Ok(vec![(tagged, Changes::TAGGED)]));
     let twice = [&frame[..12], &[0x81, 0, 0, 7, 0x81, 0, 0xB1, 0x23], &frame[12..]].concat();
-    assert_eq!(sent(&frame, offloads, 60, Some(Tag(7))), Ok(vec![(twice, Changes::TAGGED)]));
+    assert_eq!(sent(&frame[..], offloads, 60, Some(Tag(7))), Ok(vec![(twice, Changes::TAGGED)]));
 }
 
 #[test]
@@ -57,14 +40,14 @@ fn a_tag_of_zeros_is_a_tag() {
     let frame = frame();
     let offloads = Offloads { tag: Some(Tag(0)), ..Offloads::default() };
     let tagged = [&frame[..12], &[0x81, 0, 0, 0], &frame[12..]].concat();
-    assert_eq!(sent(&frame, offloads, 60, None), Ok(vec![(tagged, Changes::TAGGED)]));
+    assert_eq!(sent(&frame[..], offloads, 60, None), Ok(vec![(tagged, Changes::TAGGED)]));
 }
 
 #[test]
 fn a_frame_without_addresses_cannot_be_tagged() {
     for len in 0..12 {
         let frame = frame()[..len].to_vec();
-        let sent = sent(&frame, Offloads::default(), 60, Some(Tag(7)));
+        let sent = sent(&frame[..], Offloads::default(), 60, Some(Tag(7)));
         assert_eq!(sent, Ok(vec![(frame, Changes::INCOMPLETE)]));
     }
 }
@@ -75,7 +58,7 @@ fn tags_do_not_count_to_the_length_that_a_target_takes() {
     frame[12..14].copy_from_slice(&[0x88, 0xA8]);
     frame[16..18].copy_from_slice(&[0x81, 0x00]);
     for outer in [None, Some(Tag(9))] {
-        assert!(sent(&frame, Offloads::default(), 52, outer).is_ok());
-        assert_eq!(sent(&frame, Offloads::default(), 51, outer), Err(WireError::TooLong));
+        assert!(sent(&frame[..], Offloads::default(), 52, outer).is_ok());
+        assert_eq!(sent(&frame[..], Offloads::default(), 51, outer), Err(WireError::TooLong));
     }
 }

@@ -115,13 +115,16 @@ pub fn component(workspace: &Workspace, subcommand: &str, component: &str) -> Re
     }
 }
 
-/// Makes sure that a program is there, which comes with a package of Debian's.
+/// Makes sure that a command succeeds, whose program comes with a package of Debian's.
 ///
 /// # Errors
 ///
 /// Names the program when it cannot be installed.
-pub fn program(name: &'static str, package: &'static str) -> Result<()> {
-    let there = || progress::output(Command::new(name).arg("--version")).is_ok();
+pub fn program(command: &[&str], package: &'static str) -> Result<()> {
+    let there = || match command {
+        [name, arguments @ ..] => progress::output(Command::new(name).args(arguments)).is_ok(),
+        [] => true,
+    };
     if there() {
         return Ok(());
     }
@@ -181,6 +184,11 @@ fn wanting(packages: &[&str]) -> String {
         "rustfmt-web" => Some("rustfmt (rustup component add rustfmt)".to_owned()),
         "tshark" => Some("tshark".to_owned()),
         "wireshark-common" => Some("editcap (Wireshark's)".to_owned()),
+        "tcpdump" => Some("tcpdump".to_owned()),
+        "python3-scapy" => Some("Python 3 with scapy".to_owned()),
+        "iproute2" => Some("ip (iproute2)".to_owned()),
+        "ethtool" => Some("ethtool".to_owned()),
+        "util-linux" => Some("unshare, which may make network namespaces".to_owned()),
         "libimage-exiftool-perl" => Some("exiftool".to_owned()),
         _ => None,
     };

@@ -4,9 +4,16 @@ use anyhow::Result;
 
 use crate::{driver, progress, setup, workspace::Workspace};
 
-/// The programs that the tests look at captures and images with, and their packages.
-const PROGRAMS: [(&str, &str); 3] =
-    [("tshark", "tshark"), ("editcap", "wireshark-common"), ("exiftool", "libimage-exiftool-perl")];
+/// Commands that succeed where the programs are that the tests ask, and their packages.
+const PROGRAMS: [(&[&str], &str); 7] = [
+    (&["tshark", "--version"], "tshark"),
+    (&["editcap", "--version"], "wireshark-common"),
+    (&["tcpdump", "--version"], "tcpdump"),
+    (&["/usr/bin/python3", "-c", "import scapy.layers.inet6"], "python3-scapy"),
+    (&["ip", "-V"], "iproute2"),
+    (&["ethtool", "--version"], "ethtool"),
+    (&["unshare", "--map-root-user", "--net", "true"], "util-linux"),
+];
 
 /// Builds the driver, then runs `cargo test` for the host crates with `arguments` added.
 ///
@@ -15,8 +22,8 @@ const PROGRAMS: [(&str, &str); 3] =
 /// When a program is missing and cannot be installed, when the driver does not build, or when a test
 /// fails.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    for (name, package) in PROGRAMS {
-        setup::program(name, package)?;
+    for (command, package) in PROGRAMS {
+        setup::program(command, package)?;
     }
     driver::build(workspace)?;
     let mut command = workspace.cargo("test");

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::call::Call;
+use crate::custody::Away;
 use crate::guest::{Block, PAGE};
 use crate::ledger::{Holder, Kind};
 use crate::machine::Machine;
@@ -53,6 +54,11 @@ impl Graveyard {
     }
 }
 
+/// Where and when something happened.
+fn when(place: &impl Fn(u64) -> String, site: u64, callback: &str, event: u64) -> String {
+    format!("at {} in {callback}, after event {event}", place(site))
+}
+
 fn page_of(address: u64) -> u64 {
     address - address % PAGE as u64
 }
@@ -70,7 +76,16 @@ pub(crate) fn describe(machine: &Machine, address: u64) -> Vec<String> {
         return vec![
             format!("{kind} {start:#x}, which is free, byte {}", address.wrapping_sub(*start)),
             format!("allocated at {}", place(*allocated)),
-            format!("freed at {} in {callback}, after event {event}", place(*freed)),
+            format!("freed {}", when(&place, *freed, callback, *event)),
+        ];
+    }
+    let part = |(&list, away): (&u64, &Away)| Some((list, away.part(address)?));
+    if let Some((list, part)) = ledger.away.iter().find_map(part) {
+        let away = &ledger.away[&list];
+        let holder = ledger.nbls.get(&list).map_or(Holder::Lab, |record| record.holder);
+        return vec![
+            format!("{part}, of {} {list:#x}, {holder}", Kind::Nbl),
+            format!("given away {}", when(&place, away.site, away.callback, away.event)),
         ];
     }
     let lists = ledger.nbls.iter().filter(|(_, record)| record.holder != Holder::Free);
@@ -79,6 +94,10 @@ pub(crate) fn describe(machine: &Machine, address: u64) -> Vec<String> {
         let mut lines = vec![format!("{} {start:#x}, {}", Kind::Nbl, record.holder)];
         if record.site != 0 {
             lines.push(format!("allocated at {}", place(record.site)));
+        }
+        if let Some(away) = ledger.away.get(start) {
+            let when = when(&place, away.site, away.callback, away.event);
+            lines.push(format!("given away {when}"));
         }
         return lines;
     }

@@ -8,7 +8,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use crate::guest::PAGE;
+use crate::guest::{ALIGNMENT, PAGE};
 use crate::sync::lock;
 
 /// Bytes of each face; memory is taken when it is used.
@@ -18,13 +18,44 @@ const SIZE: u64 = 1 << 36;
 static BASE: AtomicU64 = AtomicU64::new(0);
 static SHIFT: AtomicU64 = AtomicU64::new(0);
 
+/// A block in use.
+#[derive(Debug)]
+struct Piece {
+    /// Its pages, without the closed one behind them.
+    pages: usize,
+    /// Where in its first page it begins.
+    start: u64,
+    /// Whether all of it is closed.
+    closed: bool,
+    /// Parts that are away, start and end of each.
+    held: Vec<(u64, u64)>,
+}
+
+impl Piece {
+    /// Whether all that a page has of the block is away.
+    fn is_away(&self, page: u64) -> bool {
+        let mut from = page.max(self.start);
+        let end = page + PAGE as u64;
+        let mut parts: Vec<_> =
+            self.held.iter().filter(|part| part.0 < end && part.1 > from).collect();
+        parts.sort_unstable();
+        for &(start, until) in parts {
+            if start > from {
+                return false;
+            }
+            from = from.max(until);
+        }
+        from >= end
+    }
+}
+
 /// Which pages are in use.
 #[derive(Debug, Default)]
 struct Arena {
     base: u64,
     used: u64,
-    /// Blocks in use: first page to number of pages, without the closed one behind them.
-    blocks: BTreeMap<u64, usize>,
+    /// Blocks in use by their first pages.
+    blocks: BTreeMap<u64, Piece>,
     /// Free blocks by number of pages.
     free: BTreeMap<usize, Vec<u64>>,
 }
@@ -73,28 +104,52 @@ fn protect(start: u64, pages: usize, protection: i32) {
     assert_eq!(refused, 0, "the lab cannot protect its guarded memory");
 }
 
-/// Takes zeroed pages, with a closed one behind them; open to the driver.
-pub(crate) fn allocate(pages: usize) -> u64 {
+impl Arena {
+    /// The block whose pages an address lies in.
+    fn around(&mut self, address: u64) -> Option<(u64, &mut Piece)> {
+        let (&first, piece) = self.blocks.range_mut(..=address).next_back()?;
+        (address < first + (piece.pages * PAGE) as u64).then_some((first, piece))
+    }
+}
+
+/// Takes zeroed pages, with a closed one behind them, for a block of some bytes at their end;
+/// open to the driver.
+pub(crate) fn allocate(pages: usize, size: usize) -> u64 {
     let mut arena = lock(arena());
-    let start = arena.free.get_mut(&pages).and_then(Vec::pop).unwrap_or_else(|| {
-        let start = arena.base + arena.used;
+    let first = arena.free.get_mut(&pages).and_then(Vec::pop).unwrap_or_else(|| {
+        let first = arena.base + arena.used;
         arena.used += ((pages + 1) * PAGE) as u64;
         assert!(arena.used <= SIZE, "the lab is out of guarded memory");
-        start
+        first
     });
-    arena.blocks.insert(start, pages);
-    protect(start, pages, libc::PROT_READ | libc::PROT_WRITE);
-    start
+    let start = first + (pages * PAGE - size) as u64;
+    let piece = Piece { pages, start, closed: false, held: Vec::new() };
+    arena.blocks.insert(first, piece);
+    protect(first, pages, libc::PROT_READ | libc::PROT_WRITE);
+    first
 }
 
 /// Gives pages back, which are closed until they are taken again.
-pub(crate) fn free(start: u64) {
+pub(crate) fn free(first: u64) {
     let mut arena = lock(arena());
-    let Some(pages) = arena.blocks.remove(&start) else { return };
-    protect(start, pages, libc::PROT_NONE);
+    let Some(Piece { pages, .. }) = arena.blocks.remove(&first) else { return };
+    protect(first, pages, libc::PROT_NONE);
     // SAFETY: whole pages of the lab's face, whose bytes nobody uses any more.
-    unsafe { libc::madvise(lab_face(start) as *mut _, pages * PAGE, libc::MADV_REMOVE) };
-    arena.free.entry(pages).or_default().push(start);
+    unsafe { libc::madvise(lab_face(first) as *mut _, pages * PAGE, libc::MADV_REMOVE) };
+    arena.free.entry(pages).or_default().push(first);
+}
+
+/// Lets the pages of a block from one address to another be as the block says.
+fn refresh(first: u64, piece: &Piece, from: u64, until: u64) {
+    for index in 0..piece.pages {
+        let page = first + (index * PAGE) as u64;
+        if page < until && page + PAGE as u64 > from {
+            let open = !piece.closed && !piece.is_away(page);
+            let protection =
+                if open { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_NONE };
+            protect(page, 1, protection);
+        }
+    }
 }
 
 /// Opens or closes the block that an address lies in to the driver, if it lies in one.
@@ -102,10 +157,50 @@ pub(crate) fn set_open(address: u64, open: bool) {
     if lab_face(address) == address {
         return;
     }
-    let arena = lock(arena());
-    let Some((&start, &pages)) = arena.blocks.range(..=address).next_back() else { return };
-    if address < start + (pages * PAGE) as u64 {
-        let protection = if open { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_NONE };
-        protect(start, pages, protection);
+    let mut arena = lock(arena());
+    if let Some((first, piece)) = arena.around(address) {
+        piece.closed = !open;
+        refresh(first, piece, first, first + (piece.pages * PAGE) as u64);
     }
+}
+
+/// Closes the pages of which all is away when this part of a block is, too.
+pub(crate) fn hold(part: (u64, u64)) {
+    if lab_face(part.0) == part.0 {
+        return;
+    }
+    let mut arena = lock(arena());
+    if let Some((first, piece)) = arena.around(part.0) {
+        piece.held.push(round(part));
+        refresh(first, piece, part.0, part.1);
+    }
+}
+
+/// Opens the pages that a part of a block lies in, which is back.
+pub(crate) fn release(part: (u64, u64)) {
+    if lab_face(part.0) == part.0 {
+        return;
+    }
+    let mut arena = lock(arena());
+    if let Some((first, piece)) = arena.around(part.0)
+        && let Some(index) = piece.held.iter().position(|&held| held == round(part))
+    {
+        piece.held.swap_remove(index);
+        refresh(first, piece, part.0, part.1);
+    }
+}
+
+/// A part with what alignment leaves unused behind it.
+fn round((start, end): (u64, u64)) -> (u64, u64) {
+    (start, end.next_multiple_of(ALIGNMENT as u64))
+}
+
+/// Whether two addresses lie in the pages of one block.
+pub(crate) fn same_block(one: u64, other: u64) -> bool {
+    if lab_face(one) == one {
+        return one == other;
+    }
+    let mut arena = lock(arena());
+    let first = arena.around(one).map(|(first, _)| first);
+    first.is_some() && first == arena.around(other).map(|(first, _)| first)
 }

@@ -356,7 +356,7 @@ impl Block {
     pub fn closable(size: usize) -> Self {
         let room = size.max(1).next_multiple_of(ALIGNMENT);
         let pages = room.div_ceil(PAGE);
-        let base = guard::allocate(pages);
+        let base = guard::allocate(pages, room);
         let start = base + (pages * PAGE - room) as u64;
         let start = NonNull::new(start as *mut u8).expect("a mapping is not null");
         Self { start, size, home: Home::Arena(base) }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::abi::Handle;
 use crate::abi::nbl::{Mdl, NetBuffer, NetBufferList};
 use crate::abi::ndis::OidRequest;
+use crate::custody::Away;
 use crate::grave::Graveyard;
 use crate::guest::{Block, Guest};
 
@@ -275,6 +276,8 @@ pub(crate) struct Ledger {
     pub(crate) blocks: BTreeMap<u64, BlockRecord>,
     pub(crate) clones: HashMap<u64, CloneRecord>,
     pub(crate) objects: HashMap<u64, ObjectRecord>,
+    /// What is closed of lists that the driver does not hold, in guarded mode.
+    pub(crate) away: HashMap<u64, Away>,
     /// What was freed last, in guarded mode.
     pub(crate) graves: Graveyard,
 }

@@ -62,7 +62,7 @@
 //! | `processor`, `irql`, `call`, `work` | threads, their levels, calls, later work |
 //! | `schedule` | deterministic mode: a seed decides the order of everything |
 //! | `guest`, `abi` | the driver's memory, and the layouts of what lies in it |
-//! | `guard`, `grave` | guarded mode: memory that is closed to the driver, and who freed it |
+//! | `guard`, `custody`, `grave` | guarded mode: memory that is closed to the driver, and who gave it away or freed it |
 //! | `exercise` | a filter's whole life under seeds and faults |
 //! | `trace`, `faults`, `counters`, `fault` | what happened, made to fail, counted, crashed |
 //!
@@ -96,7 +96,7 @@
 //! | Devices of NDIS read and write as their flags say, with the user's address if they say nothing | assumed |
 //! | The MDL of METHOD_IN_DIRECT shows the first bytes of the input | assumed: callers of the lab give one buffer |
 //! | The lab raises no exceptions: where ProbeForRead would, it reports a breach | assumed; a hostile address that a driver would catch cannot be tried |
-//! | In guarded mode MDLs and data stay open while a list is not owned: another list may share them | assumed, lenient |
+//! | In guarded mode data that share a page with memory of the driver that is not away stay open | pages are what can be closed |
 //! | A callback that NDIS makes from within a driver's call runs at the caller's IRQL | assumed |
 //! | An adapter that sleeps: NetEventSetPower, FilterPause unless the miniport needs none, OID_PNP_SET_POWER; and back in the other order | documented, but for the order |
 //! | An adapter that is pulled out: NdisDevicePnPEventSurpriseRemoved, what is under way fails, FilterPause, FilterDetach | documented, but for the order |
@@ -120,6 +120,7 @@ mod call;
 mod checks;
 mod counters;
 mod crt;
+mod custody;
 mod dbg;
 mod driver;
 mod edge;

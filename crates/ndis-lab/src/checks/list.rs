@@ -3,6 +3,7 @@
 use crate::abi::Handle;
 use crate::abi::nbl::{FLAG_DISPATCH_LEVEL, FLAGS_NDIS, FLAGS_SCRATCH, NetBuffer, NetBufferList};
 use crate::call::Call;
+use crate::custody;
 use crate::guest::Guest;
 use crate::irql::{self, Irql};
 use crate::ledger::{Direction, Holder, Journey, NblRecord, Shape};
@@ -139,7 +140,7 @@ impl HandOver<'_> {
             record.source = source;
         }
         drop(ledger);
-        chain::set_open(list, false);
+        custody::close(&call.machine, list, call.site);
         if let Some((rule, message)) = breach {
             call.violate(rule, message, &[line]);
         }
@@ -197,7 +198,7 @@ pub(crate) fn take_home(
                 let breach = check_flags(record, list).or_else(|| check_time(call, record));
                 record.holder = Holder::Lab;
                 drop(ledger);
-                chain::set_open(list, false);
+                custody::close(&call.machine, list, call.site);
                 if let Some((rule, message)) = breach {
                     call.violate(rule, message, std::slice::from_ref(&line));
                 }

@@ -1,14 +1,14 @@
 //! Walking lists, buffers and MDLs.
 
-use crate::abi::nbl::{Mdl, NetBuffer, NetBufferList, NetBufferListContext};
-use crate::guard;
+use crate::abi::nbl::{Mdl, NetBuffer, NetBufferList};
 use crate::guest::Guest;
 use crate::mdl;
 
 /// More links than any chain has: a longer one is a circle.
 const LIMIT: usize = 1 << 20;
 
-fn walk<T>(first: Guest<T>, next: impl Fn(Guest<T>) -> Guest<T>) -> Vec<Guest<T>> {
+/// Follows links from one to the next.
+pub(crate) fn walk<T>(first: Guest<T>, next: impl Fn(Guest<T>) -> Guest<T>) -> Vec<Guest<T>> {
     let links = std::iter::successors(first.non_null(), |&link| next(link).non_null());
     links.take(LIMIT).collect()
 }
@@ -21,21 +21,6 @@ pub(crate) fn lists(first: Guest<NetBufferList>) -> Vec<Guest<NetBufferList>> {
 /// The buffers of a list.
 pub(crate) fn buffers(list: Guest<NetBufferList>) -> Vec<Guest<NetBuffer>> {
     walk(list.get(NetBufferList::FIRST_NET_BUFFER), |buffer| buffer.get(NetBuffer::NEXT))
-}
-
-/// In guarded mode, opens a list with its context and buffers to the driver, or closes it.
-pub(crate) fn set_open(list: Guest<NetBufferList>, open: bool) {
-    if guard::lab_face(list.address()) == list.address() {
-        return;
-    }
-    guard::set_open(list.address(), open);
-    let contexts = walk(list.get(NetBufferList::CONTEXT), |c| c.get(NetBufferListContext::NEXT));
-    for context in contexts {
-        guard::set_open(context.address(), open);
-    }
-    for buffer in buffers(list) {
-        guard::set_open(buffer.address(), open);
-    }
 }
 
 /// The MDLs of a chain.

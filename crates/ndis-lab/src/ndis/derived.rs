@@ -5,7 +5,7 @@ use crate::abi::Handle;
 use crate::abi::nbl::{Mdl, NetBuffer, NetBufferList, information};
 use crate::call::Call;
 use crate::exports::exports;
-use crate::guest::{Block, Guest};
+use crate::guest::Guest;
 use crate::irql::Irql;
 use crate::ledger::{Kind, Made, MdlRecord, MdlUse, Owner};
 use crate::mdl;
@@ -85,7 +85,7 @@ pub(crate) fn append_data(
     address: Guest<u8>,
     count: usize,
 ) -> Guest<Mdl> {
-    let storage = Block::zeroed(Mdl::SIZE);
+    let storage = call.machine.block(Mdl::SIZE);
     let mdl = storage.guest::<Mdl>();
     mdl::describe(mdl, address, u32::try_from(count).unwrap_or(u32::MAX));
     let record =

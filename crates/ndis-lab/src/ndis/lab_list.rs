@@ -112,7 +112,7 @@ fn make_buffer(
     for (index, part) in parts.iter().enumerate() {
         let front = if index == 0 { spec.offset } else { 0 };
         let behind = if index == last { spec.tail } else { 0 };
-        let mdl = make_mdl(part, front, behind, spec.unmapped, blocks);
+        let mdl = make_mdl(machine, part, front, behind, spec.unmapped, blocks);
         if previous.is_null() {
             buffer.set(NetBuffer::MDL_CHAIN, mdl);
         } else {
@@ -128,6 +128,7 @@ fn make_buffer(
 }
 
 fn make_mdl(
+    machine: &Machine,
     part: &[u8],
     front: usize,
     behind: usize,
@@ -135,12 +136,12 @@ fn make_mdl(
     blocks: &mut Vec<Block>,
 ) -> Guest<Mdl> {
     let size = front + part.len() + behind;
-    let data = Block::zeroed(size);
+    let data = machine.block(size);
     data.guest::<u8>().byte_add(front as u64).write_bytes(part);
     let block = if unmapped {
-        mdl::unmapped(Block::zeroed, &data)
+        mdl::unmapped(|size| machine.block(size), &data)
     } else {
-        let block = Block::zeroed(Mdl::SIZE);
+        let block = machine.block(Mdl::SIZE);
         mdl::describe(block.guest(), data.guest(), u32::try_from(size).unwrap_or(u32::MAX));
         block
     };

@@ -9,6 +9,7 @@ use crate::abi::nbl::{
     FLAG_DISPATCH_LEVEL, NetBuffer, NetBufferList, RECEIVE_RESOURCES, information,
 };
 use crate::checks::cancel_id;
+use crate::custody;
 use crate::edge::{Order, Policy};
 use crate::frame::{Completion, Frame, NblSpec};
 use crate::guest::Guest;
@@ -265,7 +266,11 @@ pub(crate) fn hold(machine: &Machine, list: Guest<NetBufferList>, holder: Holder
     if let Some(record) = lock(&machine.ledger).nbls.get_mut(&list.address()) {
         record.holder = holder;
     }
-    chain::set_open(list, holder == Holder::Driver);
+    if holder == Holder::Driver {
+        custody::open(machine, list);
+    } else {
+        custody::close(machine, list, 0);
+    }
 }
 
 /// Marks a list as handed to the driver by a callback that runs.
@@ -275,7 +280,7 @@ pub(crate) fn hold_in_call(machine: &Machine, list: Guest<NetBufferList>) {
         record.since = Instant::now();
         record.in_call += 1;
     }
-    chain::set_open(list, true);
+    custody::open(machine, list);
 }
 
 /// Notes that the callback that brought lists to the driver has returned: what it still holds, it

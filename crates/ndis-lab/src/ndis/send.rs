@@ -53,7 +53,12 @@ pub(crate) fn give_to_driver(
         contexts: Vec::new(),
         site: 0,
     };
-    lock(&machine.ledger).nbls.insert(list.address(), record);
+    {
+        let mut ledger = lock(&machine.ledger);
+        ledger.nbls.insert(list.address(), record);
+        // Of a list that was here before.
+        ledger.away.remove(&list.address());
+    }
     if direction == Direction::Send {
         cancel_id::note(module, list);
     }

@@ -26,8 +26,15 @@ impl Source for Pieces {
         self.0.iter().map(Vec::len).sum()
     }
 
-    fn read(&self, offset: usize, into: &mut [u8]) -> bool {
-        let mut bytes = self.0.iter().flatten().skip(offset);
-        into.iter_mut().all(|to| bytes.next().map(|from| *to = *from).is_some())
+    fn read(&self, mut offset: usize, mut into: &mut [u8]) -> bool {
+        for piece in &self.0 {
+            let rest = piece.get(offset..).unwrap_or_default();
+            offset = offset.saturating_sub(piece.len());
+            let len = rest.len().min(into.len());
+            let (to, left) = into.split_at_mut(len);
+            to.copy_from_slice(&rest[..len]);
+            into = left;
+        }
+        into.is_empty()
     }
 }

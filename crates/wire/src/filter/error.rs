@@ -23,6 +23,12 @@ pub enum FilterError {
         /// Where.
         at: usize,
     },
+    /// It leads backwards, and the filter might never end: so does what tcpdump makes of `protochain`.
+    #[error("instruction {at}: the jump leads backwards (protochain needs that)")]
+    JumpBack {
+        /// Where.
+        at: usize,
+    },
     /// It names a word of scratch memory that is not there.
     #[error("instruction {at}: the scratch memory has {SCRATCH_WORDS} words")]
     NoSuchWord {

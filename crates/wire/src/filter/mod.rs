@@ -126,6 +126,8 @@ fn check(instruction: Instruction, at: usize, len: usize) -> Result<(), FilterEr
         Operation::Compute(Arithmetic::ShiftLeft | Arithmetic::ShiftRight, Operand::Constant) => {
             (k >= u32::BITS).then_some(FilterError::ShiftTooFar { at })
         }
+        // A distance is a number with a sign.
+        Operation::Jump if k > i32::MAX.unsigned_abs() => Some(FilterError::JumpBack { at }),
         Operation::Jump => leads_out(k).then_some(FilterError::JumpTooFar { at }),
         Operation::Branch(..) => {
             let furthest = u32::from(jt.max(jf));

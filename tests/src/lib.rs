@@ -1,7 +1,9 @@
 //! What every story needs: the built driver on a stage, adapters, a client, frames.
 
 use framecastctl::{Batch, Client, Injection};
-use ndis_lab::{AdapterConfig, Driver, File, Frame, Lab, PendingControl, RestartAttributes, Stack};
+use ndis_lab::{
+    AdapterConfig, Driver, File, Frame, Lab, LabBuilder, PendingControl, RestartAttributes, Stack,
+};
 use protocol::{Direction, Request};
 use std::{env, path::PathBuf};
 
@@ -14,6 +16,16 @@ pub fn driver_file() -> PathBuf {
     let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/driver/x64/framecast.sys");
     env::var_os("FRAMECAST_SYS").map_or_else(|| PathBuf::from(built), PathBuf::from)
 }
+
+/// Begins to build the lab of a story: with `FRAMECAST_GUARDED=1` in the environment, memory in it is
+/// guarded.
+#[must_use]
+pub fn lab() -> LabBuilder {
+    Lab::builder().guarded_memory(env::var_os(GUARDED).is_some_and(|guarded| guarded == "1"))
+}
+
+/// The variable that has stories told in guarded memory.
+pub const GUARDED: &str = "FRAMECAST_GUARDED";
 
 /// A lab with the driver in it.
 pub struct Stage {
@@ -32,7 +44,7 @@ impl Stage {
     #[must_use]
     #[track_caller]
     pub fn unstarted() -> Self {
-        Self::in_lab(Lab::builder().build())
+        Self::in_lab(lab().build())
     }
 
     /// A lab that remembers this many events, with the driver started.
@@ -43,7 +55,7 @@ impl Stage {
     #[must_use]
     #[track_caller]
     pub fn remembering(events: usize) -> Self {
-        let stage = Self::in_lab(Lab::builder().trace_capacity(events).build());
+        let stage = Self::in_lab(lab().trace_capacity(events).build());
         stage.driver.start().expect("the driver starts");
         stage
     }

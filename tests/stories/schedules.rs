@@ -4,20 +4,13 @@
 //! processor, `taskset -c 0`, they run twice as fast), and a
 //! `SEED=…` that a failure prints replays it.
 
-use framecast_tests::{Stage, batch, frame, frames, inject_pending, roomy};
-use ndis_lab::{Exploration, Explored, Lab, OidQuery, Policy, Rule, Schedule, Verdict, Violation};
+use framecast_tests::{Stage, batch, frame, frames, inject_pending, lab, roomy};
+use ndis_lab::{Exploration, Explored, OidQuery, Policy, Schedule, Verdict};
 use protocol::Direction;
 
 /// How many seeds run under each strategy.
 fn seeds() -> u64 {
     std::env::var("SCHEDULES").ok().and_then(|it| it.parse().ok()).unwrap_or(100)
-}
-
-/// What the lab tells of rare orders and the driver means: a request that another thread reads when
-/// cleanup of its handle returns is still cancellable then (I07). It is not queued, and that thread
-/// completes it as soon as it has read it.
-fn is_meant(violation: &Violation) -> bool {
-    violation.rule == Rule::IrpLeft
 }
 
 /// Runs a story under every seed.
@@ -29,12 +22,10 @@ fn explore(name: &str, story: impl Fn(&Stage)) -> Explored {
 }
 
 fn told(schedule: Schedule, story: impl Fn(&Stage)) -> Verdict {
-    let stage = Stage::in_lab(Lab::builder().schedule(schedule).build());
+    let stage = Stage::in_lab(lab().schedule(schedule).build());
     stage.driver.start().expect("the driver starts");
     story(&stage);
-    let mut verdict = stage.driver.unload();
-    verdict.violations.retain(|it| !is_meant(it));
-    verdict
+    stage.driver.unload()
 }
 
 /// Traffic of others, injections, cancels and closes, while the adapter pauses and restarts.

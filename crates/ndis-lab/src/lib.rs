@@ -59,7 +59,7 @@
 //! | `ndis/adapter`, `ndis/protocol` | the drivers at the two ends of a stack |
 //! | `ndis/lifecycle` | attach, restart, pause, detach, in NDIS' order |
 //! | `ledger`, `checks`, `rule`, `violation` | who owns what, and what must not happen |
-//! | `processor`, `irql`, `call`, `work` | threads, their levels, calls, later work |
+//! | `processor`, `irql`, `call`, `visits`, `work` | threads, their levels, calls, later work |
 //! | `schedule` | deterministic mode: a seed decides the order of everything |
 //! | `guest`, `abi` | the driver's memory, and the layouts of what lies in it |
 //! | `guard`, `custody`, `grave` | guarded mode: memory that is closed to the driver, and who gave it away or freed it |
@@ -85,6 +85,7 @@
 //! | A list that a callback still brings to the driver when the pause completes does not hold it up | assumed, lenient |
 //! | A list from above that is still with the drivers below does not hold a pause up | assumed, lenient |
 //! | A request that is not queued may be completed after cleanup; close follows it | documented for queued ones only |
+//! | A request that is cancellable when cleanup returns is queued if it still is when all who were in the driver at that moment have left it | assumed, lenient: another thread may be about to complete it |
 //! | A list of another driver has to be finished with in ten seconds | assumed; the limit is not stated |
 //! | A cancel identifier is right on an originated send if a send from above bears it: copied information copies it | assumed, lenient |
 //! | The parts of a fragmented list each get their own room in front; a reassembled list has the data of all buffers | documented; in which order room and data lie is assumed |
@@ -163,6 +164,7 @@ mod trace;
 mod user_event;
 mod verdict;
 mod violation;
+mod visits;
 mod work;
 mod zw;
 

@@ -27,6 +27,7 @@ use crate::schedule::{Schedule, session};
 use crate::sync::{lock, read};
 use crate::trace::{Trace, Way};
 use crate::violation::{Location, Violation};
+use crate::visits::Visits;
 use crate::work::WorkQueue;
 
 /// What can be chosen when a lab is built.
@@ -79,6 +80,8 @@ pub(crate) struct Machine {
     next_handle: AtomicU64,
     next_driver: AtomicU32,
     pub(crate) lock_order: LockOrder,
+    /// Calls into drivers that have not returned.
+    pub(crate) visits: Visits,
     /// What a schedule's virtual time has come to.
     clock: AtomicU64,
 }
@@ -116,6 +119,7 @@ impl Machine {
             next_handle: AtomicU64::new(1),
             next_driver: AtomicU32::new(1),
             lock_order: LockOrder::default(),
+            visits: Visits::default(),
             clock: AtomicU64::new(0),
             options,
         }
@@ -224,7 +228,9 @@ impl Machine {
         session::point();
         self.trace.record(Way::IntoDriver, frame.callback, object, None);
         let regions = mutex::enter();
+        let visit = self.visits.begin();
         let (result, left) = processor::enter(self, frame, level, callback);
+        drop(visit);
         let regions = mutex::leave(regions);
         if regions > 0 {
             let message = format!("{} returned in {regions} critical regions", frame.callback);

@@ -31,6 +31,9 @@ pub struct Arguments {
     /// Mutants by their number or the name of their patch [default: all]
     #[arg(value_name = "NAME", value_parser = find)]
     pub mutants: Vec<Mutant>,
+    /// Tell the stories in guarded memory
+    #[arg(long)]
+    pub guarded: bool,
 }
 
 /// The mutant that an argument names.
@@ -56,7 +59,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         [] => Mutant::all(workspace)?,
         named => named.to_vec(),
     };
-    let stories = Stories::build(workspace)?;
+    let stories = Stories::build(workspace, arguments.guarded)?;
     for mutant in &mutants {
         stories.expect_known(mutant)?;
     }

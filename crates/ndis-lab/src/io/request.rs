@@ -168,12 +168,12 @@ pub(crate) fn open(machine: &Arc<Machine>, name: &str, is_32_bit: bool) -> Resul
 pub(crate) fn close(machine: &Arc<Machine>, file: &Arc<FileState>) {
     // A cleanup that is not completed is reported where it was dispatched.
     let _ = begin(machine, file, major::CLEANUP, 0, &[], 0).wait(machine);
-    let queued: Vec<_> = lock(&machine.io)
-        .irps
-        .values()
-        .filter(|request| Arc::ptr_eq(&request.file, file) && has_cancel_routine(request))
-        .cloned()
-        .collect();
+    let mut queued = cancellable(machine, file);
+    if !queued.is_empty() {
+        // Who is in the midst of completing one of them is about to make it uncancellable.
+        machine.visits.wait_for_those_inside();
+        queued.retain(|request| has_cancel_routine(request));
+    }
     if !queued.is_empty() {
         let objects = queued.iter().map(|request| format!("IRP {:#x}", request.address)).collect();
         let message = format!("cleanup left {} cancellable requests queued", queued.len());
@@ -190,6 +190,13 @@ pub(crate) fn close(machine: &Arc<Machine>, file: &Arc<FileState>) {
     if idle {
         send_close(machine, file);
     }
+}
+
+/// The requests of a file that have a cancel routine.
+fn cancellable(machine: &Machine, file: &Arc<FileState>) -> Vec<Arc<Request>> {
+    let io = lock(&machine.io);
+    let own = io.irps.values().filter(|request| Arc::ptr_eq(&request.file, file));
+    own.filter(|request| has_cancel_routine(request)).cloned().collect()
 }
 
 fn has_cancel_routine(request: &Request) -> bool {

@@ -53,6 +53,8 @@ pub(super) struct Stories {
     /// Where its output goes.
     output: PathBuf,
     names: Vec<String>,
+    /// Whether they are told in guarded memory.
+    guarded: bool,
 }
 
 /// What is wrong with a driver.
@@ -109,7 +111,7 @@ impl Findings {
 
 impl Stories {
     /// Builds the stories.
-    pub(super) fn build(workspace: &Workspace) -> Result<Self> {
+    pub(super) fn build(workspace: &Workspace, guarded: bool) -> Result<Self> {
         eprintln!("Building the stories");
         let mut command = workspace.cargo("test");
         command
@@ -139,7 +141,7 @@ impl Stories {
         names.sort_by_key(|name| (topic(name) != FIRST, LONG.contains(&topic(name))));
         let output = workspace.target().join("mutants/output");
         fs::create_dir_all(&output).context("cannot make a folder for what stories print")?;
-        Ok(Self { program, folder, output, names })
+        Ok(Self { program, folder, output, names, guarded })
     }
 
     /// Stops unless the stories that a mutant names are there.
@@ -200,6 +202,7 @@ impl Stories {
             .args(["--exact", story.name, "--nocapture", "--test-threads=1"])
             .env("FRAMECAST_SYS", story.driver)
             .env("RUST_BACKTRACE", "0")
+            .env("FRAMECAST_GUARDED", if self.guarded { "1" } else { "0" })
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors);

@@ -1,7 +1,7 @@
 use protocol::{AdapterRecord, AdapterState};
 
 /// One adapter that the driver is bound to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Adapter {
     /// NET_LUID: how requests name it.
     pub luid: u64,
@@ -33,6 +33,15 @@ pub struct Adapter {
     pub guid: String,
     /// The friendly name.
     pub name: String,
+}
+
+impl Adapter {
+    /// The link-layer address, as text.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let bytes: Vec<_> = self.mac_address.iter().map(|byte| format!("{byte:02x}")).collect();
+        bytes.join(":")
+    }
 }
 
 impl From<&AdapterRecord> for Adapter {

@@ -1,47 +1,17 @@
-use crate::{Adapter, Batch, Error, Status, Transport};
+use crate::{Adapter, Batch, Error, Injection, Mirror, MirrorOptions, Tap, TapOptions, Transport};
 use protocol::{
-    AdapterRecord, AdaptersReply, CountersReply, CountersRequest, Direction, InjectReply, Request,
-    RequestHeader, VersionReply,
+    AdapterRecord, AdaptersReply, CountersReply, CountersRequest, Direction, MirrorRecord,
+    MirrorRemoveRequest, MirrorReply, MirrorsReply, Request, RequestHeader, VersionReply,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Makes requests of the driver.
+///
+/// A client is one handle of the control device: its taps and its mirrors that do not persist end
+/// with it.
 #[derive(Debug)]
 pub struct Client<T> {
     transport: T,
-}
-
-/// What became of the frames of a batch: a status for each, in their order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Injection {
-    /// The statuses.
-    pub statuses: Vec<Status>,
-}
-
-impl Injection {
-    /// How many frames the drivers took.
-    #[must_use]
-    pub fn done(&self) -> usize {
-        self.statuses.iter().filter(|status| status.is_success()).count()
-    }
-
-    /// Bytes of the output that answers a batch of this many frames.
-    #[must_use]
-    pub const fn output_length(frames: u32) -> usize {
-        size_of::<InjectReply>() + frames as usize * size_of::<i32>()
-    }
-
-    /// Reads an output.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Malformed`].
-    pub fn from_output(output: &[u8]) -> Result<Self, Error> {
-        let malformed = Error::Malformed(Request::Inject);
-        let (reply, rest) = InjectReply::read_from_prefix(output).map_err(|_| malformed)?;
-        let statuses: Vec<Status> = records(rest).ok_or(malformed)?.map(Status).collect();
-        if statuses.len() == reply.frames as usize { Ok(Self { statuses }) } else { Err(malformed) }
-    }
 }
 
 impl<T: Transport> Client<T> {
@@ -70,23 +40,11 @@ impl<T: Transport> Client<T> {
     ///
     /// [`Error`].
     pub fn adapters(&self) -> Result<Vec<Adapter>, Error> {
-        let mut room = 16_usize;
-        loop {
-            let length = size_of::<AdaptersReply>() + room * size_of::<AdapterRecord>();
-            let request = Request::Adapters;
-            let output = self.control(request, RequestHeader::default().as_bytes(), length)?;
-            let malformed = Error::Malformed(request);
-            let (reply, rest) = AdaptersReply::read_from_prefix(&output).map_err(|_| malformed)?;
-            if reply.record_size as usize != size_of::<AdapterRecord>() {
-                return Err(malformed);
-            }
-            if reply.total > reply.returned && reply.returned as usize == room {
-                room = reply.total as usize * 2;
-                continue;
-            }
-            let records = records::<AdapterRecord>(rest).ok_or(malformed)?;
-            return Ok(records.map(|record| Adapter::from(&record)).collect());
-        }
+        let records = self.list::<AdapterRecord>(Request::Adapters, |output| {
+            let (reply, rest) = AdaptersReply::read_from_prefix(output).ok()?;
+            Some((Listing::of(reply.total, reply.returned, reply.record_size), rest))
+        })?;
+        Ok(records.iter().map(Adapter::from).collect())
     }
 
     /// What happened on one adapter; with no LUID, on all since the driver was loaded.
@@ -115,6 +73,81 @@ impl<T: Transport> Client<T> {
         Injection::from_output(&output)
     }
 
+    /// Begins to copy frames; see [`Tap`]. A client has one tap at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub fn tap(&self, options: &TapOptions) -> Result<Tap<'_, T>, Error> {
+        Tap::start(self, options)
+    }
+
+    /// Begins to send copies of one adapter's frames on another; gives the mirror's number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub fn add_mirror(&self, options: &MirrorOptions) -> Result<u64, Error> {
+        let request = Request::MirrorAdd;
+        let output = self.control(request, &options.request(), size_of::<MirrorReply>())?;
+        let reply = MirrorReply::read_from_bytes(&output);
+        reply.map(|reply| reply.id).map_err(|_| Error::Malformed(request))
+    }
+
+    /// Ends a mirror, whoever added it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub fn remove_mirror(&self, id: u64) -> Result<(), Error> {
+        let request = MirrorRemoveRequest { header: RequestHeader::default(), id };
+        self.control(Request::MirrorRemove, request.as_bytes(), 0).map(drop)
+    }
+
+    /// The mirrors that there are, whoever added them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub fn mirrors(&self) -> Result<Vec<Mirror>, Error> {
+        let records = self.list::<MirrorRecord>(Request::Mirrors, |output| {
+            let (reply, rest) = MirrorsReply::read_from_prefix(output).ok()?;
+            Some((Listing::of(reply.total, reply.returned, reply.record_size), rest))
+        })?;
+        Ok(records.iter().map(Mirror::from).collect())
+    }
+
+    /// Asks for this client's requests under way to end early: a [`Tap`] that waits in another
+    /// thread ends.
+    pub fn cancel(&self) {
+        self.transport.cancel();
+    }
+
+    /// Asks for a list until there is room for all of it.
+    fn list<R: FromBytes>(
+        &self,
+        request: Request,
+        head: impl Fn(&[u8]) -> Option<(Listing, &[u8])>,
+    ) -> Result<Vec<R>, Error> {
+        /// What stands before the records of either list.
+        const HEAD: usize = 16;
+        let malformed = Error::Malformed(request);
+        let mut room = 16_usize;
+        loop {
+            let length = HEAD + room * size_of::<R>();
+            let output = self.control(request, RequestHeader::default().as_bytes(), length)?;
+            let (listing, rest) = head(&output).ok_or(malformed)?;
+            if listing.record_size != size_of::<R>() {
+                return Err(malformed);
+            }
+            if listing.total > listing.returned && listing.returned == room {
+                room = listing.total * 2;
+                continue;
+            }
+            return Ok(records::<R>(rest).ok_or(malformed)?.collect());
+        }
+    }
+
     fn ask<R: FromBytes>(
         &self,
         request: Request,
@@ -124,7 +157,12 @@ impl<T: Transport> Client<T> {
         R::read_from_bytes(&output).map_err(|_| Error::Malformed(request))
     }
 
-    fn control(&self, request: Request, input: &[u8], length: usize) -> Result<Vec<u8>, Error> {
+    pub(crate) fn control(
+        &self,
+        request: Request,
+        input: &[u8],
+        length: usize,
+    ) -> Result<Vec<u8>, Error> {
         let reply = self.transport.control(request.code(), input, length);
         if reply.status.is_success() {
             Ok(reply.output)
@@ -134,8 +172,25 @@ impl<T: Transport> Client<T> {
     }
 }
 
+/// What a list says of itself.
+struct Listing {
+    total: usize,
+    returned: usize,
+    record_size: usize,
+}
+
+impl Listing {
+    const fn of(total: u32, returned: u32, record_size: u32) -> Self {
+        Self {
+            total: total as usize,
+            returned: returned as usize,
+            record_size: record_size as usize,
+        }
+    }
+}
+
 /// Reads bytes that are records and nothing else.
-fn records<R: FromBytes>(bytes: &[u8]) -> Option<impl Iterator<Item = R>> {
+pub(crate) fn records<R: FromBytes>(bytes: &[u8]) -> Option<impl Iterator<Item = R>> {
     let records = bytes.chunks_exact(size_of::<R>());
     records
         .remainder()

@@ -5,6 +5,8 @@
 pub struct AdapterConfig {
     /// The adapter's name; its device is `\Device\{name}`.
     pub name: String,
+    /// What people call the adapter: its instance name.
+    pub friendly_name: String,
     /// The network interface's locally unique identifier (NET_LUID).
     pub luid: u64,
     /// The network interface's index.
@@ -34,6 +36,7 @@ impl Default for AdapterConfig {
     fn default() -> Self {
         Self {
             name: "{8C2F15F4-3B0E-4A35-9B1F-6F1E0A000001}".to_owned(),
+            friendly_name: "Lab Ethernet Adapter".to_owned(),
             luid: 0x0006_0000_0100_0000,
             if_index: 7,
             mac: [0x02, 0x00, 0x5E, 0x10, 0x00, 0x01],

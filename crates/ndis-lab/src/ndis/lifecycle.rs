@@ -67,7 +67,7 @@ impl AttachParameters {
         let block = Block::guarded(P::SIZE);
         let guest = block.guest::<P>();
         let module_name = Text::new(&format!("{}-{{0000}}", config.name));
-        let instance = Text::new("Lab Ethernet Adapter");
+        let instance = Text::new(&config.friendly_name);
         let miniport = Text::new(&format!("\\Device\\{}", config.name));
         guest.set(P::HEADER_TYPE, object::FILTER_ATTACH_PARAMETERS);
         guest.set(P::HEADER_REVISION, 4);

@@ -2,31 +2,31 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `capture` | reads and writes captures |
 //! | `batches` | cuts a capture into batches |
 //! | `journey` | the driver's life in the lab, with the capture as its traffic |
 //! | `report` | compares, and makes `report.json` |
 //! | `text` | what is printed |
 
 mod batches;
-mod capture;
 mod journey;
 mod report;
 mod text;
 
-pub use capture::CaptureError;
+pub use framecastctl::capture::CaptureError;
 pub use journey::JourneyError;
 
 use std::{
-    fs, iter,
+    fs,
+    io::BufWriter,
+    iter,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use framecastctl::capture::{CaptureReader, CaptureWriter, CapturedFrame, Interface, WrittenFrame};
 use sha2::{Digest, Sha256};
 
 use self::{
-    capture::Frame,
     journey::Passage,
     report::{Report, taken},
     text::Text,
@@ -76,7 +76,7 @@ impl Error {
 pub struct Demo {
     pcap: PathBuf,
     out: PathBuf,
-    frames: Vec<Frame>,
+    frames: Vec<CapturedFrame>,
 }
 
 impl Demo {
@@ -86,7 +86,7 @@ impl Demo {
     ///
     /// [`Error::Capture`], [`Error::Folder`].
     pub fn new(pcap: PathBuf, out: PathBuf) -> Result<Self, Error> {
-        let frames = match capture::read(&pcap) {
+        let frames = match CaptureReader::open(&pcap).and_then(CaptureReader::read_whole) {
             Ok(frames) => frames,
             Err(error) => return Err(Error::Capture(pcap, error)),
         };
@@ -114,7 +114,7 @@ impl Demo {
         let report = Report::new(hash, &self.frames, &outcome);
         for passage in &outcome.passages {
             self.write(&format!("{}.pcapng", passage.part.name), |path| {
-                capture::write(path, passage.part.name, self.timed(passage))
+                write_capture(path, passage.part.name, self.timed(passage))
             })?;
         }
         self.write("report.json", |path| {
@@ -151,4 +151,26 @@ impl Demo {
             (bytes.as_slice(), last)
         })
     }
+}
+
+/// Writes frames as a pcapng file of one interface.
+fn write_capture<'f>(
+    path: &Path,
+    interface: &str,
+    frames: impl IntoIterator<Item = (&'f [u8], Duration)>,
+) -> anyhow::Result<()> {
+    let mut writer = CaptureWriter::new(BufWriter::new(fs::File::create(path)?))?;
+    let described = Interface { name: interface.to_owned(), ..Interface::default() };
+    let interface = writer.add_interface(&described)?;
+    for (bytes, time) in frames {
+        let length = u32::try_from(bytes.len())?;
+        writer.write(&WrittenFrame {
+            interface,
+            time,
+            length,
+            bytes,
+            ..WrittenFrame::default()
+        })?;
+    }
+    Ok(writer.flush()?)
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use framecastctl::Batch;
 use protocol::limits::LIST_FRAMES;
 
-use super::capture::Frame;
+use framecastctl::capture::CapturedFrame;
 
 /// Frames of one request, at most: two full lists where frames are joined, and less than the
 /// driver has buffers for, so that no request has to wait.
@@ -14,7 +14,7 @@ const BATCH_FRAMES: usize = 2 * LIST_FRAMES as usize;
 /// Batches of frames one after the other: in turn with a list for each frame, and with as many
 /// frames in a list as the driver takes.
 pub(super) struct Batches<'f> {
-    frames: &'f [Frame],
+    frames: &'f [CapturedFrame],
     /// Where among the frames they are, the last not included.
     range: Range<usize>,
     /// Frames of one request.
@@ -32,7 +32,7 @@ pub(super) struct Portion {
 
 impl<'f> Batches<'f> {
     /// Batches of the frames in `range`: at least two, if there are two frames.
-    pub(super) fn new(frames: &'f [Frame], range: Range<usize>) -> Self {
+    pub(super) fn new(frames: &'f [CapturedFrame], range: Range<usize>) -> Self {
         let most = range.len().div_ceil(2).clamp(1, BATCH_FRAMES);
         Self { frames, range, most, joined: false }
     }
@@ -67,16 +67,17 @@ mod tests {
 
     use super::*;
 
-    fn frames(count: usize, length: usize) -> Vec<Frame> {
-        let frame = |number: usize| Frame {
+    fn frames(count: usize, length: usize) -> Vec<CapturedFrame> {
+        let frame = |number: usize| CapturedFrame {
             bytes: number.to_le_bytes().into_iter().cycle().take(length).collect(),
+            length: u32::try_from(length).expect("a length"),
             time: Duration::ZERO,
         };
         (0..count).map(frame).collect()
     }
 
     /// The batches as the driver reads them: for each frame, its bytes and whether it joins.
-    fn read(frames: &[Frame], range: Range<usize>) -> Vec<Vec<(Vec<u8>, bool)>> {
+    fn read(frames: &[CapturedFrame], range: Range<usize>) -> Vec<Vec<(Vec<u8>, bool)>> {
         let portions = Batches::new(frames, range).map(|portion| {
             assert_eq!(portion.frames.len(), portion.batch.len() as usize);
             let request = portion.batch.request(1, Direction::Send);

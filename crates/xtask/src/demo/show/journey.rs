@@ -2,15 +2,12 @@
 
 use std::{path::Path, thread, time::Duration};
 
-use framecastctl::{Adapter, Client, Reply, Status, Transport};
+use framecastctl::{Adapter, Client, Reply, Status, Transport, capture::CapturedFrame};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndis_lab::{AdapterConfig, Driver, File, Lab, NtStatus, RestartAttributes, Stack, Violation};
 use protocol::{Direction, Request};
 
-use super::{
-    batches::{Batches, Portion},
-    capture::Frame,
-};
+use super::batches::{Batches, Portion};
 
 /// The name by which programs open the driver's control device.
 const DEVICE: &str = r"\\.\Framecast";
@@ -124,7 +121,7 @@ fn step(step: impl Into<String>) -> impl FnOnce(NtStatus) -> JourneyError {
 }
 
 /// Loads the driver, sends every frame on every adapter with a restart in the middle, unloads it.
-pub(super) fn travel(image: &Path, frames: &[Frame]) -> Result<Outcome, JourneyError> {
+pub(super) fn travel(image: &Path, frames: &[CapturedFrame]) -> Result<Outcome, JourneyError> {
     let lab = Lab::default();
     let driver = lab.load(image)?;
     driver.start().map_err(step("start"))?;

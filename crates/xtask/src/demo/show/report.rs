@@ -2,14 +2,11 @@
 
 use std::fmt;
 
-use framecastctl::Status;
+use framecastctl::{Status, capture::CapturedFrame};
 use ndis_lab::{Rule, Violation};
 use serde::Serialize;
 
-use super::{
-    capture::Frame,
-    journey::{Outcome, Passage},
-};
+use super::journey::{Outcome, Passage};
 
 /// The contents of `report.json`.
 #[derive(Debug, Serialize)]
@@ -78,7 +75,7 @@ pub(super) struct Refusal {
 }
 
 impl Report {
-    pub(super) fn new(driver_sha256: String, frames: &[Frame], outcome: &Outcome) -> Self {
+    pub(super) fn new(driver_sha256: String, frames: &[CapturedFrame], outcome: &Outcome) -> Self {
         let leaks = outcome.violations.iter().filter(|it| it.rule == Rule::Leak);
         Self {
             driver_sha256,
@@ -144,7 +141,7 @@ impl From<&Violation> for Breach {
 }
 
 impl AdapterReport {
-    fn new(passage: &Passage, frames: &[Frame]) -> Self {
+    fn new(passage: &Passage, frames: &[CapturedFrame]) -> Self {
         let [before, after] = passage.halves;
         let taken = taken(passage, frames);
         let fates = frames.iter().zip(&passage.statuses).enumerate();
@@ -171,7 +168,7 @@ impl AdapterReport {
 }
 
 impl Refusal {
-    fn new(place: usize, frame: &Frame, status: Status) -> Self {
+    fn new(place: usize, frame: &CapturedFrame, status: Status) -> Self {
         Self {
             number: place + 1,
             length: frame.bytes.len(),
@@ -182,7 +179,10 @@ impl Refusal {
 }
 
 /// The frames that the driver took, each with its number in the capture, from 1.
-pub(super) fn taken<'f>(passage: &Passage, frames: &'f [Frame]) -> Vec<(usize, &'f Frame)> {
+pub(super) fn taken<'f>(
+    passage: &Passage,
+    frames: &'f [CapturedFrame],
+) -> Vec<(usize, &'f CapturedFrame)> {
     let fates = (1..).zip(frames).zip(&passage.statuses);
     fates.filter(|(_, status)| status.is_success()).map(|(frame, _)| frame).collect()
 }
@@ -214,7 +214,7 @@ impl fmt::Display for Difference {
 }
 
 /// The first difference between what was sent and what arrived.
-fn difference(sent: &[(usize, &Frame)], wire: &[Vec<u8>]) -> Option<Difference> {
+fn difference(sent: &[(usize, &CapturedFrame)], wire: &[Vec<u8>]) -> Option<Difference> {
     for ((number, sent), arrived) in sent.iter().zip(wire) {
         if sent.bytes != *arrived {
             let same = sent.bytes.iter().zip(arrived).take_while(|(sent, here)| sent == here);
@@ -238,8 +238,9 @@ mod tests {
 
     use super::*;
 
-    fn frame(bytes: &[u8]) -> Frame {
-        Frame { bytes: bytes.to_vec(), time: Duration::ZERO }
+    fn frame(bytes: &[u8]) -> CapturedFrame {
+        let length = u32::try_from(bytes.len()).expect("a length");
+        CapturedFrame { bytes: bytes.to_vec(), length, time: Duration::ZERO }
     }
 
     /// What is found when the frames 1, 2 and 4 of a capture were sent.

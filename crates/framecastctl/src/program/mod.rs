@@ -1,0 +1,56 @@
+//! The program: its commands, and what they have in common.
+
+mod adapters;
+mod arguments;
+mod counters;
+mod environment;
+// mod extcap;
+mod failure;
+mod filter_arguments;
+mod interrupt;
+mod mirror;
+mod progress;
+// mod selftest;
+mod send;
+mod show;
+mod tap;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use environment::Environment;
+use failure::Failure;
+
+/// Runs the program.
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse_from(std::env::args_os());
+    match carry_out(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(message) = failure.message() {
+                eprintln!("framecastctl: {message}");
+            }
+            ExitCode::from(failure.exit_status())
+        }
+    }
+}
+
+fn carry_out(arguments: &Arguments) -> Result<(), Failure> {
+    interrupt::install();
+    let mut environment = Environment::open(&arguments.environment)?;
+    let done = command(&arguments.command, &mut environment, arguments.json);
+    // What the lab has to say of the driver explains why a command failed.
+    environment.close().and(done)
+}
+
+fn command(command: &Command, environment: &mut Environment, json: bool) -> Result<(), Failure> {
+    match command {
+        Command::Adapters => adapters::run(environment, json),
+        Command::Send(arguments) => send::run(arguments, environment, json),
+        Command::Tap(arguments) => tap::run(arguments, environment, json),
+        Command::Mirror(arguments) => mirror::run(arguments, environment, json),
+        Command::Counters(arguments) => counters::run(arguments, environment, json),
+    }
+}

@@ -1,0 +1,7 @@
+//! The program as its users meet it: what it prints, what it leaves, how it ends.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod adapters;
+mod arguments;
+mod send;
+mod stage;

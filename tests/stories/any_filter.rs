@@ -4,14 +4,14 @@ use anyhow::{Context, Result, ensure};
 use framecast_tests::frames;
 use pcap_file::pcap::{PcapPacket, PcapReader, PcapWriter};
 use std::{
-    fs::{self, File},
+    fs::File,
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::OnceLock,
     time::Duration,
 };
 use tempfile::TempDir;
-use xtask::{kit::Kit, progress, workspace::Workspace};
+use xtask::{filter, progress, workspace::Workspace};
 
 /// Mistakes that can be planted in the filter, and what reports each.
 const MISTAKES: [(&str, &str); 4] = [
@@ -36,10 +36,9 @@ fn built() -> &'static Built {
 
 fn build() -> Result<Built> {
     let (workspace, folder) = (Workspace::here(), TempDir::new()?);
-    let right = filter(&workspace, &[], &folder.path().join("right.sys"))?;
-    let plant = |(mistake, _): &(&str, _)| {
-        let file = folder.path().join(mistake).with_extension("sys");
-        filter(&workspace, &["--features", mistake], &file)
+    let right = filter::build(&workspace, "pass", &[], &folder.path().join("right"))?;
+    let plant = |&(mistake, _): &(&str, _)| {
+        filter::build(&workspace, "pass", &[mistake], &folder.path().join(mistake))
     };
     let wrong = MISTAKES.iter().map(plant).collect::<Result<_>>()?;
     // The profile of this test: what it depends on is built already.
@@ -49,16 +48,6 @@ fn build() -> Result<Built> {
     cargo.args(["--locked", "--package", "ndis-lab", "--bin", "ndis-lab", "--target-dir"]);
     progress::quiet("Building ndis-lab", cargo.arg(target))?;
     Ok(Built { program: target.join("debug/ndis-lab"), right, wrong, _folder: folder })
-}
-
-/// Builds the filter under the kit and copies it.
-fn filter(workspace: &Workspace, features: &[&str], copy: &Path) -> Result<PathBuf> {
-    let manifest = workspace.root().join("tests/filters/pass/Cargo.toml");
-    let mut cargo = Kit::prepare(workspace)?.cargo("build");
-    cargo.arg("--release").arg("--manifest-path").arg(manifest).args(features);
-    progress::quiet("Building a filter", &mut cargo)?;
-    fs::copy(Kit::output(workspace).join("release/pass.dll"), copy)?;
-    Ok(copy.to_path_buf())
 }
 
 fn ndis_lab(arguments: &[&Path]) -> Output {

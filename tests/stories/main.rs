@@ -3,6 +3,7 @@
 mod any_filter;
 mod attributes;
 mod control;
+mod cost;
 mod demo;
 mod events;
 mod exercise;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Once};
 use crate::guest::Guest;
 use crate::machine::Machine;
 use crate::processor;
+use crate::step;
 use crate::sync::read;
 
 /// How many words of the stack are searched for return addresses.
@@ -43,6 +44,9 @@ extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, context: *mut l
     // SAFETY: the kernel passes a valid ucontext.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     let registers = &mut context.uc_mcontext.gregs;
+    if step::on_signal(signal, info, registers) {
+        return;
+    }
     let register = |index: i32| usize::try_from(index).unwrap_or(0);
     let instruction = registers[register(libc::REG_RIP)].cast_unsigned();
     let stack = registers[register(libc::REG_RSP)].cast_unsigned();

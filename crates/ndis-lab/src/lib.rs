@@ -65,6 +65,7 @@
 //! | `guard`, `custody`, `grave` | guarded mode: memory that is closed to the driver, and who gave it away or freed it |
 //! | `exercise` | a filter's whole life under seeds and faults |
 //! | `trace`, `faults`, `counters`, `fault` | what happened, made to fail, counted, crashed |
+//! | `step`, `instructions` | the driver's instructions, counted one at a time |
 //!
 //! # Where documentation is silent
 //!
@@ -135,6 +136,7 @@ mod frame;
 mod grave;
 mod guard;
 mod image;
+mod instructions;
 mod io;
 mod irql;
 mod ke;
@@ -158,6 +160,7 @@ mod rule;
 mod schedule;
 mod stack;
 mod status;
+mod step;
 mod sync;
 mod thunk;
 mod trace;
@@ -175,6 +178,7 @@ pub use edge::{Order, Policy};
 pub use file::{ControlResult, File, PendingControl};
 pub use frame::{Completion, Frame, NbSpec, NblSpec};
 pub use image::{Import, LoadError, imports};
+pub use instructions::Instructions;
 pub use irql::Irql;
 pub use lab::{Lab, LabBuilder};
 pub use module_state::ModuleState;

@@ -5,13 +5,17 @@
 //! - [`setup`]: the tools a build needs, found or installed
 //! - [`kit`]: cargo set up to build drivers off Windows
 //! - [`vendor`]: the dependencies as files, wdk-build edited to run off Windows
+//! - [`filter`]: the filters that are not Framecast
 //! - [`image`]: a linked image made independent of where it was linked
 //! - [`inf`]: setup information files, checked
-//! - [`driver`], [`mod@test`], [`lint`], [`demo`], [`exercise`], [`mutants`]: the commands
+//! - [`symbols`]: names for places in a built driver
+//! - [`driver`], [`mod@test`], [`lint`], [`demo`], [`bench`], [`exercise`], [`mutants`]: the commands
 
+pub mod bench;
 pub mod demo;
 pub mod driver;
 pub mod exercise;
+pub mod filter;
 pub mod image;
 pub mod inf;
 pub mod kit;
@@ -19,6 +23,7 @@ pub mod lint;
 pub mod mutants;
 pub mod progress;
 pub mod setup;
+pub mod symbols;
 pub mod test;
 pub mod vendor;
 pub mod workspace;

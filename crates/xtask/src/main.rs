@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use wdk_kit::Architecture;
-use xtask::{demo, driver, exercise, inf, lint, mutants, test, workspace::Workspace};
+use xtask::{bench, demo, driver, exercise, inf, lint, mutants, test, workspace::Workspace};
 
 /// Framecast's commands. Each sets up what it needs first.
 #[derive(Parser)]
@@ -37,6 +37,8 @@ enum Command {
     Lint,
     /// Show the driver at work in the lab
     Demo(demo::Arguments),
+    /// Count and measure what a frame costs, beside the least that it could cost
+    Bench(bench::Arguments),
     /// Run the driver's whole life in the lab under seeds, with every allocation failing in turn
     Exercise(exercise::Arguments),
     /// Plant mistakes in the driver, one at a time, and show which check catches each
@@ -74,6 +76,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test { arguments } => test::run(&workspace, &arguments),
         Command::Lint => lint::run(&workspace),
         Command::Demo(arguments) => demo::run(&workspace, &arguments),
+        Command::Bench(arguments) => bench::run(&workspace, &arguments),
         Command::Exercise(arguments) => exercise::run(&workspace, &arguments),
         Command::Mutants(arguments) => mutants::run(&workspace, &arguments),
         Command::Inf(arguments) => inf::run(&workspace, &arguments),

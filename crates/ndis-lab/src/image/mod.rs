@@ -5,7 +5,6 @@ mod parse;
 mod symbols;
 
 use std::fmt;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -15,8 +14,8 @@ use crate::abi::handlers::DriverEntry;
 use crate::exports;
 use crate::guest::{Guest, PAGE};
 use crate::thunk::Thunks;
+use parse::{Code, Parsed, Section};
 pub use parse::{Import, imports};
-use parse::{Parsed, Section};
 use symbols::Symbols;
 
 /// Why an image cannot be loaded.
@@ -68,8 +67,10 @@ pub(crate) struct Image {
     base: u64,
     size: usize,
     entry: u64,
-    code: Vec<Range<u64>>,
+    code: Vec<Code>,
     symbols: OnceLock<Symbols>,
+    /// Where each import leads.
+    targets: Vec<(u64, String)>,
     _thunks: Thunks,
 }
 
@@ -105,7 +106,7 @@ impl Image {
         for &at in &parsed.relocations {
             memory.write_word(at, memory.read_word(at).wrapping_add(shift));
         }
-        let thunks = bind(&memory, &parsed);
+        let (thunks, targets) = bind(&memory, &parsed);
         if let Some(cookie) = parsed.security_cookie {
             // The loader, not the driver, makes the cookie unlike the one it was linked with.
             memory.write_word(cookie, base ^ 0x0000_5A3C_96E1_7B2D);
@@ -116,7 +117,7 @@ impl Image {
         let entry = base + u64::from(parsed.entry);
         let symbols = OnceLock::new();
         let code = parsed.code();
-        Ok(Self { path, base, size, entry, code, symbols, _thunks: thunks })
+        Ok(Self { path, base, size, entry, code, symbols, targets, _thunks: thunks })
     }
 
     /// DriverEntry.
@@ -145,7 +146,27 @@ impl Image {
     /// Whether an address lies in code of the image.
     pub(crate) fn is_code(&self, address: u64) -> bool {
         self.contains(address)
-            && self.code.iter().any(|range| range.contains(&(address - self.base)))
+            && self.code.iter().any(|code| code.range.contains(&(address - self.base)))
+    }
+
+    /// Where in the image an address of it is.
+    pub(crate) fn offset(&self, address: u64) -> usize {
+        usize::try_from(address.wrapping_sub(self.base)).unwrap_or(usize::MAX)
+    }
+
+    /// Where the imports lead, and their names.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = (u64, &str)> {
+        self.targets.iter().map(|(address, name)| (*address, name.as_str()))
+    }
+
+    /// Lets the code be executed, or not. Takes no lock: a handler of signals may call it.
+    pub(crate) fn set_executable(&self, executable: bool) {
+        let execute = if executable { libc::PROT_EXEC } else { 0 };
+        for Code { range, writable } in &self.code {
+            let write = if *writable { libc::PROT_WRITE } else { 0 };
+            let size = usize::try_from(range.end - range.start).unwrap_or(0);
+            protect(self.base + range.start, size, libc::PROT_READ | write | execute);
+        }
     }
 
     /// Names a place in the image: function, file and line as far as the PDB beside it says.
@@ -183,16 +204,18 @@ fn map(size: usize) -> u64 {
     base as u64
 }
 
-fn bind(memory: &Memory, parsed: &Parsed) -> Thunks {
+fn bind(memory: &Memory, parsed: &Parsed) -> (Thunks, Vec<(u64, String)>) {
     let mut thunks = Thunks::new(parsed.imports.len());
+    let mut targets = Vec::new();
     for slot in &parsed.imports {
         let Some(export) = exports::find(&slot.import.name) else { continue };
         let address = (export.address)();
         let target = if export.thunk { thunks.add(address) } else { address };
         memory.write_word(slot.address, target);
+        targets.push((target, slot.import.name.clone()));
     }
     thunks.seal();
-    thunks
+    (thunks, targets)
 }
 
 /// The memory of an image while it is being made.
@@ -228,10 +251,14 @@ impl Memory {
         if section.executable {
             protection |= libc::PROT_EXEC;
         }
-        let size = section.size.next_multiple_of(PAGE);
-        let start = self.at::<u8>(section.address, section.size).address();
-        // SAFETY: whole pages of this image: sections begin at page boundaries.
-        let refused = unsafe { libc::mprotect(start as *mut _, size, protection) };
-        assert_eq!(refused, 0, "the lab cannot protect a section");
+        protect(self.at::<u8>(section.address, section.size).address(), section.size, protection);
     }
+}
+
+/// Protects a section, from its first byte to the end of its last page.
+fn protect(start: u64, size: usize, protection: i32) {
+    // SAFETY: whole pages of an image: sections begin at page boundaries.
+    let refused =
+        unsafe { libc::mprotect(start as *mut _, size.next_multiple_of(PAGE), protection) };
+    assert_eq!(refused, 0, "the lab cannot protect a section");
 }

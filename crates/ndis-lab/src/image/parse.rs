@@ -1,6 +1,7 @@
 //! Reading a PE32+ file.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use object::LittleEndian as LE;
@@ -31,6 +32,14 @@ impl fmt::Display for Import {
 pub(super) struct Slot {
     pub(super) import: Import,
     pub(super) address: u32,
+}
+
+/// Where code lies in an image.
+pub(super) struct Code {
+    /// Offsets in the image.
+    pub(super) range: Range<u64>,
+    /// Whether it may be written, too.
+    pub(super) writable: bool,
 }
 
 /// A section as it is to lie in memory.
@@ -106,13 +115,14 @@ impl Parsed {
 }
 
 impl Parsed {
-    /// Where code lies, as offsets in the image.
-    pub(super) fn code(&self) -> Vec<std::ops::Range<u64>> {
+    /// Where code lies.
+    pub(super) fn code(&self) -> Vec<Code> {
         let executable = self.sections.iter().filter(|section| section.executable);
         executable
             .map(|section| {
                 let start = u64::from(section.address);
-                start..start + section.size as u64
+                let range = start..start + section.size as u64;
+                Code { range, writable: section.writable }
             })
             .collect()
     }

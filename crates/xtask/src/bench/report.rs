@@ -1,0 +1,252 @@
+//! Measures every case and prints what was found.
+
+use std::{collections::BTreeMap, io::IsTerminal, path::Path, thread};
+
+use anyhow::{Result, bail};
+use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::symbols::{Symbols, with_symbols};
+
+use super::{Arguments, Case, Cost, Floor, Framecast, Rig, Service, cost, time::nanoseconds};
+
+/// What passes costs at most, in instructions, both ways together.
+const MOST_TO_PASS: u64 = 40;
+
+/// How many times the floor the other services cost at most, at 32 frames of 1514 bytes.
+const MOST_OF_FLOOR: f64 = 1.5;
+
+/// A case, as two drivers do it.
+#[derive(Debug, Serialize)]
+struct Row {
+    #[serde(flatten)]
+    case: Case,
+    framecast: Measured,
+    floor: Measured,
+    /// Framecast's cost, with calls and copies charged, over the floor's.
+    ratio: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Measured {
+    #[serde(flatten)]
+    cost: Cost,
+    nanoseconds_a_frame: f64,
+}
+
+/// A case with as many processors at work at once, each on an adapter of its own.
+#[derive(Debug, Serialize)]
+struct Growth {
+    service: Service,
+    processors: u8,
+    framecast_nanoseconds_a_frame: f64,
+    floor_nanoseconds_a_frame: f64,
+}
+
+/// All that was found.
+#[derive(Debug, Serialize)]
+struct Report {
+    /// What a call of the kernel or of NDIS is charged, in instructions.
+    charge_of_a_call: u64,
+    cases: Vec<Row>,
+    processors: Vec<Growth>,
+    /// Aims that were missed.
+    missed: Vec<String>,
+}
+
+/// Measures, and prints.
+///
+/// # Errors
+///
+/// When a driver does not do what it is measured at, and when a cost is above its aim.
+pub(super) fn run(framecast: &Path, floor: &Path, arguments: &Arguments) -> Result<()> {
+    let report = Report::measure(framecast, floor)?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{}\n{}", report.table(), report.growth());
+        if arguments.functions {
+            with_symbols(framecast, |symbols| report.print_functions(symbols))?;
+        }
+    }
+    match report.missed.as_slice() {
+        [] => Ok(()),
+        missed => bail!("above the aim: {}", missed.join("; ")),
+    }
+}
+
+impl Report {
+    fn measure(framecast: &Path, floor: &Path) -> Result<Self> {
+        let processors = processors();
+        let cases: Vec<_> = Case::all().collect();
+        let bar = bar(cases.len() + Service::ALL.len() * processors.len());
+        let mut rows = Vec::new();
+        for case in cases {
+            let Case { service, batch, length } = case;
+            bar.set_message(format!("{service}, {batch} frames of {length} bytes"));
+            let framecast = Measured::new(&Framecast::new(framecast, case, 1)?)?;
+            let floor = Measured::new(&Floor::new(floor, case, 1)?)?;
+            let ratio = framecast.cost.ratio(&floor.cost);
+            rows.push(Row { case, framecast, floor, ratio });
+            bar.inc(1);
+        }
+        let mut growth = Vec::new();
+        for service in Service::ALL {
+            for &processors in &processors {
+                bar.set_message(format!("{service}, {processors} processors"));
+                let case = Case::usual(service);
+                let framecast = Framecast::new(framecast, case, processors)?;
+                let floor = Floor::new(floor, case, processors)?;
+                let together = usize::from(processors);
+                growth.push(Growth {
+                    service,
+                    processors,
+                    framecast_nanoseconds_a_frame: nanoseconds(&framecast, together)?,
+                    floor_nanoseconds_a_frame: nanoseconds(&floor, together)?,
+                });
+                bar.inc(1);
+            }
+        }
+        bar.finish_and_clear();
+        let usual = rows.iter().filter(|row| row.case.is_usual());
+        let missed = usual.flat_map(Row::missed).collect();
+        Ok(Self { charge_of_a_call: cost::CALL, cases: rows, processors: growth, missed })
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(UTF8_FULL_CONDENSED).set_header([
+            "a frame costs",
+            "at once",
+            "bytes",
+            "instructions",
+            "calls",
+            "allocations",
+            "ns",
+            "floor: instructions",
+            "calls",
+            "ns",
+            "ratio",
+        ]);
+        for Row { case, framecast, floor, ratio } in &self.cases {
+            let (cost, least) = (&framecast.cost, &floor.cost);
+            table.add_row([
+                case.service.to_string(),
+                case.batch.to_string(),
+                case.length.to_string(),
+                format!("{:.1}", cost.per_frame(cost.instructions)),
+                format!("{:.2}", cost.per_frame(cost.call_count())),
+                format!("{:.2}", cost.per_frame(cost.allocations)),
+                format!("{:.0}", framecast.nanoseconds_a_frame),
+                format!("{:.1}", least.per_frame(least.instructions)),
+                format!("{:.2}", least.per_frame(least.call_count())),
+                format!("{:.0}", floor.nanoseconds_a_frame),
+                format!("{ratio:.2}"),
+            ]);
+        }
+        right(&mut table);
+        table
+    }
+
+    fn growth(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(UTF8_FULL_CONDENSED).set_header([
+            "32 frames of 1514 bytes",
+            "processors",
+            "ns a frame",
+            "floor: ns a frame",
+        ]);
+        for growth in &self.processors {
+            table.add_row([
+                growth.service.to_string(),
+                growth.processors.to_string(),
+                format!("{:.0}", growth.framecast_nanoseconds_a_frame),
+                format!("{:.0}", growth.floor_nanoseconds_a_frame),
+            ]);
+        }
+        right(&mut table);
+        table
+    }
+
+    /// Prints where the instructions are, the most first.
+    fn print_functions(&self, symbols: &Symbols<'_>) {
+        for row in self.cases.iter().filter(|row| row.case.is_usual()) {
+            let cost = &row.framecast.cost;
+            let mut functions = BTreeMap::<_, u64>::new();
+            for (&offset, count) in &cost.by_offset {
+                let frames = symbols.frames(offset).into_iter();
+                // What the driver has of the core library counts where it is inlined.
+                let own = frames.map(|frame| frame.function).find(|name| !is_library(name));
+                *functions.entry(own.unwrap_or_else(|| "others".to_owned())).or_default() += count;
+            }
+            println!("\n{}: instructions a frame", row.case.service);
+            print_most(cost, &functions);
+            println!("{}: calls a frame", row.case.service);
+            print_most(cost, &cost.calls);
+        }
+    }
+}
+
+/// Whether a function is of the libraries of the language.
+fn is_library(function: &str) -> bool {
+    ["core::", "alloc::"].iter().any(|library| function.starts_with(library))
+}
+
+fn print_most(cost: &Cost, numbers: &BTreeMap<String, u64>) {
+    let mut numbers: Vec<_> = numbers.iter().collect();
+    numbers.sort_by_key(|&(_, number)| std::cmp::Reverse(number));
+    for (name, &number) in numbers {
+        println!("{:>10.2}  {name}", cost.per_frame(number));
+    }
+}
+
+/// Numbers stand to the right.
+fn right(table: &mut Table) {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
+impl Measured {
+    fn new(rig: &dyn Rig) -> Result<Self> {
+        Ok(Self { cost: Cost::count(rig)?, nanoseconds_a_frame: nanoseconds(rig, 1)? })
+    }
+}
+
+impl Row {
+    /// The aims that this misses.
+    fn missed(&self) -> Vec<String> {
+        let service = self.case.service;
+        let cost = &self.framecast.cost;
+        let mut missed = Vec::new();
+        if service.only_passes() {
+            if cost.instructions > MOST_TO_PASS {
+                missed.push(format!("{service}: {} instructions", cost.instructions));
+            }
+        } else if self.ratio > MOST_OF_FLOOR {
+            missed.push(format!("{service}: {:.2} times the floor", self.ratio));
+        }
+        if cost.allocations > 0 {
+            missed.push(format!("{service}: {} allocations", cost.allocations));
+        }
+        missed
+    }
+}
+
+/// How many processors are tried: powers of two that this machine has.
+fn processors() -> Vec<u8> {
+    let has = thread::available_parallelism().map_or(1, usize::from);
+    [1, 2, 4].into_iter().filter(|&number| usize::from(number) <= has).collect()
+}
+
+fn bar(length: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(length as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -186,3 +186,42 @@ fn what_was_coalesced_is_cut_evenly_where_the_target_takes_more() {
     assert_eq!(lengths(1, 9014), [4380]);
     assert_eq!(lengths(0, 9014), [4380]);
 }
+
+#[test]
+fn what_was_coalesced_had_the_same_flags_of_congestion() {
+    let mut packet = segment(300);
+    let flags = 0b1101_1001;
+    packet.transport = Transport::Tcp { sequence: 1, reserved: 0, flags, options: Vec::new() };
+    let flags = |segmentation| {
+        let frames = sent(&packet.bytes(0, 0)[..], cut(segmentation), 154, None);
+        let frames = frames.expect("it can be cut").into_iter();
+        frames.map(|(frame, _)| frame[47]).collect::<Vec<_>>()
+    };
+    // A sender says CWR once, FIN and PSH are said in the end.
+    let large_send = Segmentation::TcpV2 { mss: 100 };
+    assert_eq!(flags(large_send), [0b1101_0000, 0b0101_0000, 0b0101_1001]);
+    let coalesced = Segmentation::Coalesced { segments: 3 };
+    assert_eq!(flags(coalesced), [0b1101_0000, 0b1101_0000, 0b1101_1001]);
+}
+
+#[test]
+fn a_sum_of_zero_is_written_so_that_it_is_one() {
+    let checksums = Checksums { ipv4: false, tcp: true, udp: true };
+    let offloads = Offloads { checksums, ..Offloads::default() };
+    for (transport, zero) in [(segment(0).transport, 0_u16), (Transport::Udp, 0xFFFF)] {
+        let packet = |payload| Packet {
+            transport: transport.clone(),
+            payload: Payload(payload),
+            ..segment(0)
+        };
+        let field = packet(Vec::new()).transport_offset() + packet(Vec::new()).checksum_field();
+        let checksum = |payload| {
+            let frames = sent(&packet(payload).bytes(0, 0)[..], offloads, 1514, None);
+            let (frame, _) = frames.expect("it can be sent").remove(0);
+            u16::from_be_bytes([frame[field], frame[field + 1]])
+        };
+        // The payload makes up for all the rest.
+        let rest = checksum(vec![0, 0]);
+        assert_eq!(checksum(rest.to_be_bytes().to_vec()), zero);
+    }
+}

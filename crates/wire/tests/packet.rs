@@ -39,7 +39,7 @@ pub(crate) enum Network {
 pub(crate) enum Extension {
     HopByHop(Vec<u8>),
     Destination(Vec<u8>),
-    Routing { segments_left: u8, addresses: Vec<[u8; 16]> },
+    Routing { kind: u8, segments_left: u8, addresses: Vec<[u8; 16]> },
 }
 
 #[derive(Clone, Debug)]
@@ -163,7 +163,9 @@ impl Extension {
     /// Where the packet goes in the end, if this says so.
     fn last_address(&self) -> Option<[u8; 16]> {
         match self {
-            Self::Routing { segments_left: 1.., addresses } => addresses.last().copied(),
+            // Segment routing has its addresses in reverse.
+            Self::Routing { kind: 4, segments_left: 1.., addresses } => addresses.first().copied(),
+            Self::Routing { segments_left: 1.., addresses, .. } => addresses.last().copied(),
             _ => None,
         }
     }
@@ -174,8 +176,10 @@ impl Extension {
                 // One option, PadN, that fills the header.
                 [&[1, u8::try_from(padding.len()).expect("short")][..], padding].concat()
             }
-            Self::Routing { segments_left, addresses } => {
-                [vec![0, *segments_left, 0, 0, 0, 0], addresses.concat()].concat()
+            Self::Routing { kind, segments_left, addresses } => {
+                let last = if *kind == 4 { addresses.len().saturating_sub(1) } else { 0 };
+                let last = u8::try_from(last).expect("short");
+                [vec![*kind, *segments_left, last, 0, 0, 0], addresses.concat()].concat()
             }
         };
         let length = u8::try_from((content.len() + 2) / 8 - 1).expect("short");
@@ -271,10 +275,12 @@ fn extensions() -> impl Strategy<Value = Vec<Extension>> {
     let padding = || prop_oneof![Just(4), Just(12), Just(28)].prop_map(|len| vec![0; len]);
     let hop_by_hop = prop::option::of(padding().prop_map(Extension::HopByHop));
     let destination = || prop::option::of(padding().prop_map(Extension::Destination));
-    let routing = (0_usize..3, any::<bool>()).prop_map(|(len, arrived)| {
+    let kind_and_len =
+        prop_oneof![(Just(0), 0_usize..3), (Just(2), Just(1_usize)), (Just(4), 1_usize..4),];
+    let routing = (kind_and_len, any::<bool>()).prop_map(|((kind, len), arrived)| {
         let addresses = (1..=len).map(|index| [u8::try_from(index).expect("short"); 16]);
-        let left = if arrived { 0 } else { u8::try_from(len).expect("short") };
-        Extension::Routing { segments_left: left, addresses: addresses.collect() }
+        let segments_left = if arrived { 0 } else { u8::try_from(len).expect("short") };
+        Extension::Routing { kind, segments_left, addresses: addresses.collect() }
     });
     let chain = (hop_by_hop, destination(), prop::option::of(routing), destination());
     prop_oneof![

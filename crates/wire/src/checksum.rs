@@ -1,12 +1,11 @@
 use core::ops::Range;
 
-use etherparse::checksum::Sum16BitWords;
-
 use crate::{
     Source, WireError,
     header::Header,
     network::{Network, Version},
     source::for_each_piece,
+    sum::Sum,
     transport::{Protocol, Transport},
 };
 
@@ -25,8 +24,8 @@ pub(crate) fn complete_ipv4(header: &mut Header, network: &Network) -> Result<()
     let field = network.offset.saturating_add(OF_IPV4);
     header.put(field, [0; 2])?;
     let bytes = header.as_slice().get(network.offset..network.payload);
-    let sum = Sum16BitWords::new().add_slice(bytes.ok_or(WireError::Malformed)?);
-    header.put(field, sum.ones_complement().to_ne_bytes())
+    let sum = Sum::default().add(bytes.ok_or(WireError::Malformed)?);
+    header.put(field, sum.checksum())
 }
 
 /// Writes the checksum of the TCP or UDP header, for a datagram whose payload is `payload` of
@@ -47,17 +46,17 @@ pub(crate) fn complete_transport<S: Source + ?Sized>(
     let own = header.as_slice().get(transport.offset..transport.payload);
     let own = own.ok_or(WireError::Malformed)?;
     let length = own.len().saturating_add(payload.len());
-    let mut sum = pseudo_header(header, network, transport.protocol, length)?.add_slice(own);
+    let mut sum = pseudo_header(header, network, transport.protocol, length)?.add(own);
     // Every header has an even number of bytes, so the payload starts at a word of its own.
-    if !for_each_piece(source, payload, |piece| sum = sum.clone().add_slice(piece)) {
+    if !for_each_piece(source, payload, |piece| sum = sum.add(piece)) {
         return Err(WireError::Unreadable);
     }
-    let checksum = match transport.protocol {
-        Protocol::Tcp => sum.ones_complement(),
-        // Zero says that there is none.
-        Protocol::Udp => sum.to_ones_complement_with_no_zero(),
+    let checksum = match sum.checksum() {
+        // Zero says that there is none, and the other zero of the arithmetic that it is zero.
+        [0, 0] if transport.protocol == Protocol::Udp => [0xFF, 0xFF],
+        checksum => checksum,
     };
-    header.put(field, checksum.to_ne_bytes())
+    header.put(field, checksum)
 }
 
 /// The sum of what TCP and UDP cover of the network layer.
@@ -66,18 +65,19 @@ fn pseudo_header(
     network: &Network,
     protocol: Protocol,
     length: usize,
-) -> Result<Sum16BitWords, WireError> {
+) -> Result<Sum, WireError> {
     let length = u32::try_from(length).map_err(|_| WireError::Malformed)?;
-    let mut sum = Sum16BitWords::new();
-    let mut sum = match network.version {
+    let sum = Sum::default().add(&length.to_be_bytes()).add(&[0, protocol.number()]);
+    Ok(match network.version {
         Version::V4 => {
-            let source = header.get(network.offset.saturating_add(12))?;
-            sum.add_4bytes(source).add_4bytes(header.get(network.destination)?)
+            let source: [u8; 4] = header.get(network.offset.saturating_add(12))?;
+            let destination: [u8; 4] = header.get(network.destination)?;
+            sum.add(&source).add(&destination)
         }
         Version::V6 => {
-            let source = header.get(network.offset.saturating_add(8))?;
-            sum.add_16bytes(source).add_16bytes(header.get(network.destination)?)
+            let source: [u8; 16] = header.get(network.offset.saturating_add(8))?;
+            let destination: [u8; 16] = header.get(network.destination)?;
+            sum.add(&source).add(&destination)
         }
-    };
-    Ok(sum.add_4bytes(length.to_be_bytes()).add_2bytes([0, protocol.number()]))
+    })
 }

@@ -22,8 +22,31 @@
 //! ```
 //!
 //! Nothing here allocates, and nothing here can panic: a driver runs it on whatever bytes there are.
-//! Headers are found with [etherparse], whose slices only ever look at bytes; fields are then patched
-//! where they stand, so that every bit which is not ours to change stays as it was.
+//! Headers are found with [etherparse], whose slices check a length once and then only look; fields
+//! are patched where they stand, so that every bit which is not ours to change stays as it was.
+//!
+//! # What is known
+//!
+//! Ethernet with any number of tags (802.1Q, 802.1ad, 0x9100), IPv4 with options, IPv6 with extension
+//! headers and what they say about the last destination, TCP with options, UDP. All else is on the
+//! wire as it is, or [`Changes::INCOMPLETE`] where something was left to be done: 802.3 frames with
+//! LLC and SNAP, packets in tunnels, the authentication header (it covers what is behind it, so that
+//! nobody can leave that to others), home addresses of Mobile IPv6 in checksums.
+//!
+//! # What is a reconstruction
+//!
+//! Of a coalesced receive, the number of segments is known and where they ended is not:
+//!
+//! | | |
+//! |---|---|
+//! | payload of each segment | as much as the target takes, if that makes as many segments as there were; else the same for all; never more than the target takes |
+//! | sequence numbers, lengths, checksums | right for these segments |
+//! | IPv4 identification | that of the first, which is known, then one more for each |
+//! | acknowledgement, window, timestamps, hop limit | in all what the coalesced frame has: those of the last segment, and the smallest limit |
+//! | PSH, FIN | in the last segment; CWR and ECE in all, as in all there were |
+//! | pure acknowledgements that were coalesced | not there |
+//!
+//! Such segments are marked [`Changes::RESEGMENTED`].
 #![no_std]
 #![deny(
     clippy::arithmetic_side_effects,
@@ -46,6 +69,7 @@ mod network;
 mod offloads;
 mod segments;
 mod source;
+mod sum;
 mod tag;
 mod transmission;
 mod transport;

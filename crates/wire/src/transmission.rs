@@ -113,6 +113,7 @@ impl<'s, S: Source + ?Sized> Transmission<'s, S> {
         Ok(Some(WireFrame { source: self.source, header, payload, changes: self.changes }))
     }
 
+    #[inline(never)]
     fn next_segment(&mut self) -> Result<Option<Range<usize>>, WireError> {
         let Workspace { header, segments } = &mut *self.workspace;
         match segments {

@@ -225,3 +225,58 @@ fn a_sum_of_zero_is_written_so_that_it_is_one() {
         assert_eq!(checksum(rest.to_be_bytes().to_vec()), zero);
     }
 }
+
+#[test]
+fn no_packet_is_longer_than_its_length_can_say() {
+    let mut packet = segment(150_000);
+    for network in [
+        packet.network.clone(),
+        Network::V6 {
+            class_and_flow: 0,
+            hops: 1,
+            extensions: vec![Extension::HopByHop(vec![0; 4])],
+        },
+    ] {
+        packet.network = network;
+        let mss = 100_000;
+        let frame = packet.bytes(0, 0);
+        let offloads = cut(Segmentation::TcpV2 { mss });
+        let frames = sent(&frame[..], offloads, usize::MAX, None).expect("it can be cut");
+        let longest = 65_535 - (packet.payload_offset() - packet.network_offset());
+        let lengths = frames.iter().map(|(frame, _)| frame.len() - packet.payload_offset());
+        assert_eq!(lengths.collect::<Vec<_>>(), [longest, longest, 150_000 - 2 * longest]);
+        packet.transport = Transport::Udp;
+        let datagram = packet.bytes(0, 0);
+        let offloads = cut(Segmentation::Udp { mss });
+        assert_eq!(sent(&datagram[..], offloads, usize::MAX, None), Err(WireError::TooLong));
+        packet.transport = segment(0).transport;
+    }
+}
+
+#[test]
+fn a_datagram_ends_where_its_own_length_says() {
+    let datagram = Packet { transport: Transport::Udp, padding: vec![9; 5], ..segment(100) };
+    let offloads = Offloads {
+        checksums: Checksums { ipv4: false, tcp: false, udp: true },
+        ..Offloads::default()
+    };
+    let completed = |frame: &[u8]| sent(frame, offloads, 1514, None).expect("it fits").remove(0);
+    let mut frame = datagram.bytes(0, 0);
+    let (expected, _) = completed(&frame);
+    // The packet has the bytes behind the datagram too, and they do not count.
+    frame[17] += 5;
+    assert_eq!(completed(&frame), (patched(&expected, 17, 5), Changes::CHECKSUMMED));
+    // A datagram that is longer than its packet is not one.
+    frame[39] += 6;
+    assert_eq!(completed(&frame), (frame.clone(), Changes::INCOMPLETE));
+    // Nor is one without room for its own header.
+    frame[38..40].copy_from_slice(&[0, 7]);
+    assert_eq!(completed(&frame), (frame.clone(), Changes::INCOMPLETE));
+}
+
+/// The frame, with so much more in one byte.
+fn patched(frame: &[u8], at: usize, more: u8) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    frame[at] += more;
+    frame
+}

@@ -185,6 +185,7 @@ impl State {
         Some(Step::On(0))
     }
 
+    #[inline]
     fn value<S: Source + ?Sized>(
         &mut self,
         value: Value,

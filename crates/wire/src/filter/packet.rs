@@ -41,6 +41,7 @@ impl<'f, S: Source + ?Sized> Packet<'f, S> {
         Some(u32::from(byte & 0xF) << 2)
     }
 
+    #[inline]
     fn bytes<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
         let offset = usize::try_from(offset).ok()?;
         let window = self.window.get(..self.filled)?;

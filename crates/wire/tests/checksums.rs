@@ -10,7 +10,7 @@ use crate::{
     oracle::{Oracle, to_hex},
     packet::{Network, Packet, Transport, packets, tcp, udp},
     pieces::{Pieces, cuts},
-    sent::sent,
+    sent::{sent, tagged},
 };
 
 static SCAPY: LazyLock<Mutex<Oracle>> = LazyLock::new(|| Mutex::new(Oracle::new("rebuild")));
@@ -28,13 +28,6 @@ fn padded() -> impl Strategy<Value = Packet> {
     let packets = prop_oneof![packets(tcp(), payload.clone()), packets(udp(), payload)];
     (packets, prop::collection::vec(any::<u8>(), 0..20))
         .prop_map(|(packet, padding)| Packet { padding, ..packet })
-}
-
-/// A frame with tags behind its addresses.
-fn tagged(frame: &[u8], tags: &[Tag]) -> Vec<u8> {
-    let tags: Vec<u8> =
-        tags.iter().flat_map(|tag| [[0x81, 0x00], tag.0.to_be_bytes()].concat()).collect();
-    [&frame[..12], &tags, &frame[12..]].concat()
 }
 
 proptest! {

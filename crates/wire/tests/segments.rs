@@ -4,13 +4,13 @@ use std::sync::{LazyLock, Mutex};
 
 use proptest::prelude::*;
 use serde_json::json;
-use wire::{Changes, Offloads, Segmentation};
+use wire::{Changes, Offloads, Segmentation, Tag};
 
 use crate::{
     oracle::{Oracle, to_hex},
     packet::{Network, Packet, Transport, packets, tcp, udp},
     pieces::{Pieces, cuts},
-    sent::{difference, sent},
+    sent::{difference, sent, tagged},
 };
 
 static KERNEL: LazyLock<Mutex<Oracle>> = LazyLock::new(|| Mutex::new(Oracle::isolated("kernel")));
@@ -71,19 +71,24 @@ proptest! {
         (packet, size, cuts) in large(tcp()),
         checksum in any::<u16>(),
         narrow in any::<bool>(),
+        (tag, outer) in any::<(Option<u16>, Option<u16>)>(),
     ) {
+        let (tag, outer) = (tag.map(Tag), outer.map(Tag));
+        let tags: Vec<_> = [outer, tag].into_iter().flatten().collect();
         let expected = by_the_kernel(&packet, size);
         prop_assert!(expected.len() > 1);
+        let expected: Vec<_> = expected.iter().map(|frame| tagged(frame, &tags)).collect();
         // The field is not trusted, whatever it holds.
         let source = Pieces::new(&packet.bytes(checksum, !checksum), &cuts);
         // A target that is too narrow for what the sender asked for has it cut to its own size.
         let untagged = packet.payload_offset() - 4 * packet.tags.len();
         let (asked, max_frame) = if narrow { (size + 1, untagged + size) } else { (size, 2000) };
         let segmentation = large_send(&packet, asked, expected.len());
-        let offloads = Offloads { segmentation: Some(segmentation), ..Offloads::default() };
-        let frames = sent(&source, offloads, max_frame, None).expect("it can be cut");
+        let offloads = Offloads { tag, segmentation: Some(segmentation), ..Offloads::default() };
+        let frames = sent(&source, offloads, max_frame, outer).expect("it can be cut");
         let mut changes = Changes::SEGMENTED | Changes::CHECKSUMMED;
         changes.set(Changes::RESEGMENTED, narrow);
+        changes.set(Changes::TAGGED, !tags.is_empty());
         prop_assert!(frames.iter().all(|(_, changed)| *changed == changes));
         prop_assert_eq!(difference(&frames, &expected), "");
     }

@@ -40,3 +40,10 @@ pub(crate) fn difference(frames: &[(Vec<u8>, Changes)], expected: &[Vec<u8>]) ->
     }
     difference
 }
+
+/// A frame with tags behind its addresses.
+pub(crate) fn tagged(frame: &[u8], tags: &[Tag]) -> Vec<u8> {
+    let tags: Vec<u8> =
+        tags.iter().flat_map(|tag| [[0x81, 0x00], tag.0.to_be_bytes()].concat()).collect();
+    [&frame[..12], &tags, &frame[12..]].concat()
+}

@@ -1,10 +1,6 @@
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
 /// One instruction of the classic Berkeley packet filter: `struct bpf_insn`, as `pcap_compile` makes
 /// it and `tcpdump -dd` prints it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Instruction {
     /// What it does.

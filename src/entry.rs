@@ -1,7 +1,7 @@
 //! Loading and unloading the driver.
 
 use crate::{
-    filter::{Framecast, adapters::Adapters},
+    filter::{Framecast, adapters::Adapters, copying::Copying},
     ndis::{
         ControlDevice, CountedString, DeviceNames, Driver, DriverObject, FilterNames,
         PartialCancelId, Registration, Result, Shared,
@@ -33,6 +33,7 @@ impl Driver for LoadedFramecast {
     fn load(object: &DriverObject<'_>) -> Result<Self> {
         let framecast = Shared::try_new(Framecast {
             adapters: Shared::try_new(Adapters::new())?,
+            copying: Shared::try_new(Copying::new())?,
             cancel_ids: PartialCancelId::generate(),
         })?;
         let registration = Registration::new(object, &NAMES, framecast.clone())?;

@@ -12,7 +12,7 @@ use crate::{
         Attachment, Error, Filter, FrameLayout, Origin, PoolSizes, Pools, RestartAttributes,
         Result, Shared,
     },
-    services::inject::Ticket,
+    services::ticket::Ticket,
 };
 
 /// `NdisMedium802_3`: frames start with an Ethernet header.
@@ -30,9 +30,10 @@ impl Filter for Framecast {
             return Err(Error::UnsupportedMedia);
         }
         let adapter = Adapter::new(attachment);
-        let module = Shared::try_new(FilterModule::new(adapter, origin, self.adapters.clone()))?;
+        let module = Shared::try_new(FilterModule::try_new(adapter, origin, self)?)?;
         module.on(Event::Attached)?;
         self.adapters.insert(module.clone())?;
+        self.copying.refresh(&self.adapters);
         Ok(module)
     }
 }
@@ -51,6 +52,7 @@ impl FilterModule {
         // Where they say nothing, what was true before the pause is the best guess.
         let plan = stated.or(self.plan()).unwrap_or_else(|| new(Needs::UNKNOWN));
         self.plan.with(|place| *place = Some(plan));
+        self.set_max_frame(plan.max_frame);
         sizes(plan)
     }
 }

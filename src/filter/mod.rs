@@ -29,20 +29,26 @@
 pub mod adapter;
 pub mod adapters;
 mod bind;
+pub mod copies;
+pub mod copying;
 pub mod counters;
 pub mod module;
 pub mod origin;
 mod pass;
 pub mod plan;
 pub mod state;
+pub mod traffic;
 
 use crate::ndis::{PartialCancelId, Shared};
 use adapters::Adapters;
+use copying::Copying;
 
 /// The filter driver as a whole.
 pub struct Framecast {
     /// Its modules.
     pub adapters: Shared<Adapters>,
+    /// Its taps and mirrors.
+    pub copying: Shared<Copying>,
     /// What keeps its cancel ids apart from other drivers'.
     pub cancel_ids: PartialCancelId,
 }

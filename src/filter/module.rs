@@ -1,19 +1,25 @@
 //! What the driver keeps and does for one adapter.
 
 use super::{
+    Framecast,
     adapter::Adapter,
     adapters::Adapters,
+    copies::Copies,
+    copying::Copying,
     counters::Counters,
     plan::Plan,
     state::{Event, State},
+    traffic::Traffic,
 };
 use crate::{
     ndis::{
-        BorrowedIndication, Error, Homecoming, Module, Origin, Passing, PoolSizes,
-        ReceiveIndication, RestartAttributes, Result, SendRequest, Shared, SpinLock,
+        BorrowedIndication, Error, Homecoming, Module, NetBufferListQueue, Origin, Passing,
+        PoolSizes, Published, ReceiveIndication, RestartAttributes, Result, SendRequest, Shared,
+        SpinLock,
     },
-    services::inject::{self, Ticket},
+    services::{inject, ticket::Ticket},
 };
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// What Framecast keeps for one adapter.
 pub struct FilterModule {
@@ -22,31 +28,42 @@ pub struct FilterModule {
     /// What happened on it.
     pub counters: Counters,
     /// Injections that wait for frame buffers.
-    pub injections: inject::Queue,
+    pub injections: Shared<inject::Queue>,
     /// What lists are originated with.
     pub origin: Shared<Origin<Ticket>>,
-    pub(super) adapters: Shared<Adapters>,
+    /// What its frames are copied for.
+    pub(super) copies: Published<Copies>,
     pub(super) plan: SpinLock<Option<Plan>>,
+    adapters: Shared<Adapters>,
+    copying: Shared<Copying>,
+    /// That of the plan, for the data path, which takes no lock.
+    max_frame: AtomicU32,
     state: SpinLock<State>,
 }
 
 impl FilterModule {
     /// A module that is attaching to `adapter`.
-    #[must_use]
-    pub const fn new(
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Resources`].
+    pub fn try_new(
         adapter: Adapter,
         origin: Shared<Origin<Ticket>>,
-        adapters: Shared<Adapters>,
-    ) -> Self {
-        Self {
+        framecast: &Framecast,
+    ) -> Result<Self> {
+        Ok(Self {
             adapter,
             counters: Counters::new(),
-            injections: inject::Queue::new(),
+            injections: Shared::try_new(inject::Queue::new())?,
             origin,
-            adapters,
+            copies: Published::try_new()?,
             plan: SpinLock::new(None),
+            adapters: framecast.adapters.clone(),
+            copying: framecast.copying.clone(),
+            max_frame: AtomicU32::new(0),
             state: SpinLock::new(State::Attaching),
-        }
+        })
     }
 
     /// The state now.
@@ -73,6 +90,27 @@ impl FilterModule {
             *state = state.on(event).ok_or(Error::BadState)?;
             Ok(())
         })
+    }
+
+    /// The largest frame that fits the adapter, without a VLAN tag, in bytes.
+    pub fn max_frame(&self) -> usize {
+        // Relaxed: it changes only while the module does not run.
+        self.max_frame.load(Ordering::Relaxed) as usize
+    }
+
+    pub(super) fn set_max_frame(&self, bytes: u32) {
+        self.max_frame.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Shows lists that are originated here to the taps that want to see them.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`, with no lock held.
+    pub fn show_originated(&self, lists: &NetBufferListQueue<'_, Ticket>, received: bool) {
+        if let Some(copies) = self.copies.read() {
+            copies.of(&Traffic::originated(self, received, lists.lists()));
+        }
     }
 
     /// The plan that the pools follow.
@@ -102,6 +140,8 @@ impl Module for FilterModule {
 
     fn detached(&self) {
         self.adapters.remove(self);
+        self.copying.refresh(&self.adapters);
+        self.copying.release(self);
     }
 
     fn go_on(&self) {

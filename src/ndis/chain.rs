@@ -9,6 +9,7 @@ use super::{
     pool::Pools,
     status::Status,
     sys::{self, NET_BUFFER_LIST},
+    view::Lists,
 };
 use core::{mem, ptr, ptr::NonNull};
 
@@ -78,6 +79,14 @@ impl<'p, T> NetBufferListQueue<'p, T> {
     /// The pools that its lists are from.
     pub(super) const fn pools(&self) -> &'p Pools<T> {
         self.pools
+    }
+
+    /// Its lists, to be looked at.
+    #[must_use]
+    pub fn lists(&self) -> Lists<'_> {
+        let head = self.ends.map_or(ptr::null_mut(), |(head, _)| head.as_ptr());
+        // SAFETY: by the type's invariant a chain of lists of our own, borrowed with the queue.
+        unsafe { Lists::new(head) }
     }
 
     /// Gives the chain away, for NDIS.
@@ -151,6 +160,12 @@ impl ForeignChain {
 
     pub(super) const fn as_raw(&self) -> *mut NET_BUFFER_LIST {
         self.head.as_ptr()
+    }
+
+    /// Its lists, to be looked at.
+    pub(super) fn lists(&self) -> Lists<'_> {
+        // SAFETY: the type's invariant.
+        unsafe { Lists::new(self.as_raw()) }
     }
 
     pub(super) fn len(&self) -> u32 {

@@ -5,6 +5,7 @@ use super::{
     memory::Shared,
     status::{Error, Result, Status},
     sys::{self, IO_STACK_LOCATION, PDEVICE_OBJECT, PIRP, PVOID},
+    work_item::WorkItem,
 };
 use core::{
     marker::PhantomData,
@@ -266,6 +267,22 @@ impl<'r> ControlRequest<'r> {
     #[must_use]
     pub fn input(&self) -> &[u8] {
         self.irp.input()
+    }
+
+    /// Makes a work item of the device that the request is for.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Resources`].
+    pub fn work_item(&self) -> Result<WorkItem> {
+        // SAFETY: the stack location belongs to this driver.
+        let device = unsafe { (*self.irp.stack()).DeviceObject };
+        // SAFETY: the device that the request was sent to, which is this driver's.
+        unsafe { WorkItem::try_new(device) }
     }
 
     /// Refuses the request.

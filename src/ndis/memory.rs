@@ -83,11 +83,14 @@ unsafe impl Send for Block {}
 unsafe impl Sync for Block {}
 
 impl Block {
-    /// Allocates `size` bytes.
+    /// Allocates `size` bytes, which are zero.
     pub(super) fn new(size: usize) -> Result<Self> {
         let layout =
             Layout::from_size_align(size.max(1), ALIGNMENT).map_err(|_| Error::Resources)?;
-        Ok(Self { start: allocate(layout)?, layout })
+        let start = allocate(layout)?;
+        // SAFETY: fresh memory of this size.
+        unsafe { start.as_ptr().write_bytes(0, layout.size()) };
+        Ok(Self { start, layout })
     }
 
     pub(super) const fn start(&self) -> NonNull<u8> {
@@ -159,6 +162,12 @@ impl<T> Shared<T> {
     /// [`Error::Resources`]; `value` is dropped.
     pub fn try_new(value: T) -> Result<Self> {
         Self::try_new_or_keep(value).map_err(|(error, _)| error)
+    }
+
+    /// What the owners of one value have in common, and no others.
+    #[must_use]
+    pub const fn identity(this: &Self) -> *const () {
+        this.inner.as_ptr().cast_const().cast()
     }
 
     /// Whether two owners share one value.

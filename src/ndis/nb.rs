@@ -31,13 +31,14 @@ impl<'p> NetBuffer<'p> {
     ///
     /// [`Error::Resources`].
     pub(super) fn allocate(pool: &'p NetBufferPool, frame: &Frame<'p>) -> Result<Self> {
+        let mdl_chain = frame.mdl_chain().ok_or(Error::InvalidLength)?;
         // SAFETY:
         // - The pool is alive and has no data of its own.
         // - The chain describes the frame's buffers: backfill, then at least `length` bytes.
         let raw = unsafe {
             sys::NdisAllocateNetBuffer(
                 pool.as_raw(),
-                frame.mdl_chain().as_ptr(),
+                mdl_chain.as_ptr(),
                 frame.backfill(),
                 frame.length() as usize as _,
             )

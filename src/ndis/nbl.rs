@@ -44,6 +44,7 @@ impl<'p, T> NetBufferList<'p, T> {
         if !frame.is_from(&pools.buffers) {
             return Err(Error::BadState);
         }
+        let mdl_chain = frame.mdl_chain().ok_or(Error::InvalidLength)?;
         // SAFETY:
         // - The pool pairs lists with NET_BUFFERs and has no data of its own.
         // - Both context sizes are multiples of MEMORY_ALLOCATION_ALIGNMENT.
@@ -53,7 +54,7 @@ impl<'p, T> NetBufferList<'p, T> {
                 pools.one_frame.as_raw(),
                 Pools::<T>::CONTEXT_SIZE,
                 pools.sizes().context_backfill,
-                frame.mdl_chain().as_ptr(),
+                mdl_chain.as_ptr(),
                 frame.backfill(),
                 frame.length() as usize as _,
             )

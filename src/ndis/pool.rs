@@ -12,7 +12,7 @@
 #![expect(unsafe_code, reason = "wraps the NET_BUFFER and NET_BUFFER_LIST pools")]
 
 use super::{
-    frame::{FrameBuffers, FrameLayout},
+    frame_buffers::{FrameBuffers, FrameLayout},
     handle::FilterHandle,
     nbl::{ListContext, NetBufferList},
     status::{Error, Result},

@@ -7,6 +7,8 @@
 
 use super::{
     calls::{Call, Calls},
+    memory::Shared,
+    passive_lock::PassiveGuard,
     status::Result,
 };
 use core::{
@@ -28,8 +30,8 @@ struct Place<T> {
 }
 
 impl<T> Place<T> {
-    fn try_new() -> Result<Self> {
-        Ok(Self { value: UnsafeCell::new(None), readers: Calls::try_new()? })
+    fn try_new() -> Result<Shared<Self>> {
+        Shared::try_new(Self { value: UnsafeCell::new(None), readers: Calls::try_new()? })
     }
 }
 
@@ -42,14 +44,14 @@ impl<T> Place<T> {
 /// - A place that is current is full.
 pub struct Published<T> {
     current: AtomicU8,
-    left: Place<T>,
-    right: Place<T>,
+    left: Shared<Place<T>>,
+    right: Shared<Place<T>>,
 }
 
 // SAFETY: readers share the value (`Sync`); it may end on any processor (`Send`).
-unsafe impl<T: Send + Sync> Sync for Published<T> {}
+unsafe impl<T: Send + Sync> Sync for Place<T> {}
 // SAFETY: the value goes along.
-unsafe impl<T: Send> Send for Published<T> {}
+unsafe impl<T: Send> Send for Place<T> {}
 
 impl<T> Published<T> {
     /// Nothing to read.
@@ -97,24 +99,29 @@ impl<T> Published<T> {
         }
     }
 
-    /// Puts `new` in the place of the value, and drops the old one when its last reader has left.
+    /// Puts a new value, which `fill` fills where it is to be, in the place of the old one, or
+    /// nothing; drops the old one when its last reader has left.
     ///
     /// # IRQL
     ///
     /// `PASSIVE_LEVEL`: it waits for calls that read.
     ///
-    /// `_alone` proves that nobody else replaces it meanwhile.
-    pub fn replace<L>(&self, new: Option<T>, _alone: &mut L) {
+    /// `_alone` proves that nobody else replaces it meanwhile: one lock is for one value.
+    pub fn replace<L>(&self, fill: Option<impl FnOnce(&mut T)>, _alone: &PassiveGuard<'_, L>)
+    where
+        T: Default,
+    {
         let old = self.current.load(Ordering::SeqCst);
-        let next = match (&new, old) {
+        let next = match (&fill, old) {
             (None, _) => NONE,
             (Some(_), LEFT) => RIGHT,
             (Some(_), _) => LEFT,
         };
-        if let Some(place) = self.place(next) {
+        if let (Some(place), Some(fill)) = (self.place(next), fill) {
             // SAFETY: the place is not current, and the replacement that made it so has waited
             // for its readers; nobody else replaces, by `_alone`.
-            unsafe { *place.value.get() = new };
+            let value = unsafe { &mut *place.value.get() };
+            fill(value.get_or_insert_default());
         }
         self.current.store(next, Ordering::SeqCst);
         if let Some(place) = self.place(old) {

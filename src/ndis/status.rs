@@ -20,6 +20,10 @@ impl Status {
     pub const BUFFER_TOO_SMALL: Self = Self::named(0xC000_0023);
     /// No such name.
     pub const OBJECT_NAME_NOT_FOUND: Self = Self::named(0xC000_0034);
+    /// It is under way already.
+    pub const DEVICE_BUSY: Self = Self::named(0x8000_0011);
+    /// What is linked would lead back to where it began.
+    pub const TOO_MANY_LINKS: Self = Self::named(0xC000_0265);
     /// A limit on what may wait is reached.
     pub const QUOTA_EXCEEDED: Self = Self::named(0xC000_0044);
     /// The two sides speak different versions.
@@ -86,6 +90,8 @@ pub enum Error {
     Exhausted,
     /// The frame is shorter or longer than the adapter takes.
     InvalidLength,
+    /// The bytes of a frame cannot be reached: the system has no memory to map them.
+    Unreadable,
     /// The medium is none that this driver knows.
     UnsupportedMedia,
     /// NDIS asked for something that the module's state does not allow.
@@ -97,7 +103,7 @@ pub enum Error {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         match error {
-            Error::Resources | Error::Exhausted => Self::RESOURCES,
+            Error::Resources | Error::Exhausted | Error::Unreadable => Self::RESOURCES,
             Error::InvalidLength => Self::INVALID_LENGTH,
             Error::UnsupportedMedia => Self::UNSUPPORTED_MEDIA,
             Error::BadState => Self::FAILURE,

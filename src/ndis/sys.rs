@@ -31,14 +31,17 @@ mod bindings {
 
 pub(super) use bindings::*;
 pub(super) use wdk_sys::ntddk::{
-    ExAcquirePushLockExclusiveEx, ExReleasePushLockExclusiveEx, IoReleaseCancelSpinLock,
-    IofCompleteRequest, KeAcquireSpinLockRaiseToDpc, KeEnterCriticalRegion, KeInitializeEvent,
-    KeLeaveCriticalRegion, KeReleaseSpinLock, KeSetEvent, KeWaitForSingleObject,
+    ExAcquirePushLockExclusiveEx, ExReleasePushLockExclusiveEx, IoAllocateWorkItem, IoFreeWorkItem,
+    IoQueueWorkItem, IoReleaseCancelSpinLock, IofCompleteRequest, KeAcquireSpinLockRaiseToDpc,
+    KeCancelTimer, KeEnterCriticalRegion, KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeEvent,
+    KeInitializeTimer, KeLeaveCriticalRegion, KeQuerySystemTimePrecise, KeReleaseSpinLock,
+    KeSetEvent, KeSetTimer, KeWaitForSingleObject, MmMapLockedPagesSpecifyCache,
 };
 pub(super) use wdk_sys::{
-    DRIVER_OBJECT, FILE_OBJECT, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,
-    IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, KEVENT, KIRQL, KSPIN_LOCK, MDL, PDEVICE_OBJECT,
-    PDRIVER_DISPATCH, PIRP, PVOID, SL_PENDING_RETURNED, UCHAR, ULONG, UNICODE_STRING, USHORT,
+    _IO_WORKITEM, DRIVER_OBJECT, FILE_OBJECT, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,
+    IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, KDPC, KEVENT, KIRQL, KSPIN_LOCK, KTIMER, LARGE_INTEGER,
+    MDL, PDEVICE_OBJECT, PDRIVER_DISPATCH, PIRP, PVOID, SL_PENDING_RETURNED, UCHAR, ULONG,
+    UNICODE_STRING, USHORT,
 };
 
 /// `MEMORY_ALLOCATION_ALIGNMENT`, ntdef.h.
@@ -95,6 +98,81 @@ struct NetBufferListHead {
 #[repr(C)]
 struct NetBufferHead {
     next: *mut NET_BUFFER,
+    current_mdl: *mut MDL,
+    current_mdl_offset: ULONG,
+    /// The length is in a union with a SIZE_T.
+    _aligned: [usize; 0],
+    data_length: ULONG,
+}
+
+const _: () = {
+    assert!(offset_of!(NetBufferHead, current_mdl) == 8);
+    assert!(offset_of!(NetBufferHead, current_mdl_offset) == 16);
+    assert!(offset_of!(NetBufferHead, data_length) == 24);
+};
+
+/// Where the data of a NET_BUFFER are.
+pub(super) struct CurrentData {
+    /// `NET_BUFFER_CURRENT_MDL`
+    pub(super) mdl: *mut MDL,
+    /// `NET_BUFFER_CURRENT_MDL_OFFSET`
+    pub(super) offset: ULONG,
+    /// `NET_BUFFER_DATA_LENGTH`
+    pub(super) length: ULONG,
+}
+
+/// Where the data of a NET_BUFFER are: `NET_BUFFER_CURRENT_MDL` and its neighbours,
+/// nblaccessors.h.
+///
+/// # Safety
+///
+/// `buffer` points to a NET_BUFFER.
+pub(super) const unsafe fn NET_BUFFER_CURRENT_DATA(buffer: *mut NET_BUFFER) -> CurrentData {
+    // SAFETY: in bounds of the NET_BUFFER by the caller's promise.
+    let head = unsafe { &*buffer.cast::<NetBufferHead>() };
+    CurrentData { mdl: head.current_mdl, offset: head.current_mdl_offset, length: head.data_length }
+}
+
+/// Where the memory of an MDL lies for whoever made it: `MmGetMdlVirtualAddress`, wdm.h.
+///
+/// # Safety
+///
+/// `mdl` points to an MDL.
+pub(super) unsafe fn MmGetMdlVirtualAddress(mdl: *mut MDL) -> usize {
+    // SAFETY: an MDL by the caller's promise.
+    let start = unsafe { (*mdl).StartVa };
+    // SAFETY: an MDL by the caller's promise.
+    let offset = unsafe { (*mdl).ByteOffset };
+    start.addr().wrapping_add(offset as usize)
+}
+
+/// Where the memory of an MDL lies in the system's address space, mapped there if need be; null
+/// where that cannot be: `MmGetSystemAddressForMdlSafe`, wdm.h.
+///
+/// # Safety
+///
+/// `mdl` points to an MDL of locked or nonpaged memory.
+pub(super) unsafe fn MmGetSystemAddressForMdlSafe(mdl: *mut MDL) -> PVOID {
+    const MAPPED: i16 = 0x1 | 0x4; // MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL
+    const KERNEL_MODE: i8 = 0;
+    const MM_CACHED: i32 = 1;
+    const PRIORITY: ULONG = 16 | 0x4000_0000; // NormalPagePriority, MdlMappingNoExecute
+    // SAFETY: an MDL by the caller's promise.
+    if unsafe { (*mdl).MdlFlags } & MAPPED != 0 {
+        // SAFETY: an MDL by the caller's promise.
+        return unsafe { (*mdl).MappedSystemVa };
+    }
+    // SAFETY: an MDL of locked memory that is not mapped yet.
+    unsafe {
+        MmMapLockedPagesSpecifyCache(
+            mdl,
+            KERNEL_MODE as _,
+            MM_CACHED as _,
+            core::ptr::null_mut(),
+            0,
+            PRIORITY,
+        )
+    }
 }
 
 /// Where a NET_BUFFER_LIST names the next one: `NET_BUFFER_LIST_NEXT_NBL`, nblaccessors.h.

@@ -7,6 +7,7 @@ use super::{
     origin::Passing,
     status::Status,
     sys::{self, NDIS_PORT_NUMBER, ULONG},
+    view::Lists,
 };
 use core::{marker::PhantomData, mem};
 
@@ -70,6 +71,12 @@ impl SendRequest<'_> {
     #[expect(clippy::len_without_is_empty, reason = "NDIS hands over no empty chains")]
     pub fn len(&self) -> u32 {
         self.lists.len()
+    }
+
+    /// The lists, to be looked at.
+    #[must_use]
+    pub fn lists(&self) -> Lists<'_> {
+        self.lists.lists()
     }
 
     /// Passes the lists down as they are: one chain, same port, same flags.
@@ -143,6 +150,12 @@ impl<'m> ReceiveIndication<'m> {
         self.lists.len()
     }
 
+    /// The lists, to be looked at.
+    #[must_use]
+    pub fn lists(&self) -> Lists<'_> {
+        self.lists.lists()
+    }
+
     /// Passes the lists up as they are: one chain, same port, same flags.
     ///
     /// On the word of another module they are not passed, but returned.
@@ -212,6 +225,12 @@ impl BorrowedIndication<'_> {
     #[expect(clippy::len_without_is_empty, reason = "NDIS hands over no empty chains")]
     pub fn len(&self) -> u32 {
         self.lists.len()
+    }
+
+    /// The lists, to be looked at.
+    #[must_use]
+    pub fn lists(&self) -> Lists<'_> {
+        self.lists.lists()
     }
 
     /// Passes the lists up as they are; they are back when this returns.

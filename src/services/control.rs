@@ -1,69 +1,30 @@
 //! The control device: reads requests, refuses bad ones, and gives the rest to their service.
 
 use super::inject;
+use super::{client::Client, mirror, tap, ticket::Ticket};
 use crate::{
     filter::{Framecast, module::FilterModule, state::State},
     ndis::{
         ControlRequest, Device, Dispatched, Error, FrameBuffers, NDIS_VERSION, Pools, Result,
-        Shared, SpinLock, Status,
+        Shared, Status,
     },
 };
-use heapless::Vec;
 use protocol::{
     AdapterRecord, AdapterState, AdaptersReply, CountersReply, CountersRequest, InjectReply,
     MirrorReply, MirrorsReply, PROTOCOL_VERSION, Reason, Request, RequestHeader, TapBatch,
-    TapReply, VersionReply, limits,
+    TapReply, VersionReply,
 };
 use zerocopy::{FromBytes, IntoBytes};
-
-/// One open handle of the control device.
-pub struct Client {
-    /// Its injections that are not done; none once its last user has closed it.
-    injections: SpinLock<Option<Injections>>,
-}
-
-type Injections = Vec<Shared<inject::Answer>, { limits::HANDLE_REQUESTS }>;
-
-impl Client {
-    /// Lists an injection.
-    ///
-    /// # Errors
-    ///
-    /// - [`Status::QUOTA_EXCEEDED`]: too many are under way.
-    /// - [`Status::CANCELLED`]: the handle is closed.
-    pub(super) fn begin(&self, injection: Shared<inject::Answer>) -> Result {
-        let (refused, status) = self.injections.with(|injections| match injections {
-            Some(injections) => (injections.push(injection).err(), Status::QUOTA_EXCEEDED),
-            None => (Some(injection), Status::CANCELLED),
-        });
-        // Out of the lock: what is refused has an end of its own.
-        if refused.is_some() { Err(Error::Other(status)) } else { Ok(()) }
-    }
-
-    /// Takes an injection that is done off the list.
-    pub(super) fn end(&self, injection: &Shared<inject::Answer>) {
-        let ended = self.injections.with(|injections| {
-            let injections = injections.as_mut()?;
-            let place = injections.iter().position(|it| Shared::is_same(it, injection))?;
-            (place < injections.len()).then(|| injections.swap_remove(place))
-        });
-        // Out of the lock: the last owner frees.
-        drop(ended);
-    }
-}
 
 impl Device for Framecast {
     type Handle = Client;
 
     fn open(&self) -> Result<Client> {
-        Ok(Client { injections: SpinLock::new(Some(Vec::new())) })
+        Ok(Client::new())
     }
 
     fn close(&self, client: &Client) {
-        let injections = client.injections.with(Option::take);
-        for injection in injections.iter().flatten() {
-            injection.cancel();
-        }
+        client.close(self);
     }
 
     fn control<'r>(&self, client: &Shared<Client>, request: ControlRequest<'r>) -> Dispatched<'r> {
@@ -72,7 +33,12 @@ impl Device for Framecast {
             Ok(Request::Adapters) => request.reply(|output| self.list(output)),
             Ok(Request::Counters) => self.counters(request),
             Ok(Request::Inject) => inject::inject(self, client, request),
-            Ok(_) => self.refuse(request, Status::NOT_SUPPORTED),
+            Ok(Request::TapStart) => tap::start(self, client, request),
+            Ok(Request::TapRead) => tap::read(self, client, request),
+            Ok(Request::TapStop) => tap::stop(self, client, request),
+            Ok(Request::MirrorAdd) => mirror::add(self, client, request),
+            Ok(Request::MirrorRemove) => mirror::remove(self, request),
+            Ok(Request::Mirrors) => mirror::list(self, client, request),
             Err(status) => self.refuse(request, status),
         }
     }
@@ -83,6 +49,18 @@ impl Framecast {
     pub(super) fn refuse<'r>(&self, request: ControlRequest<'r>, status: Status) -> Dispatched<'r> {
         self.adapters.count(Reason::BadRequests, 1);
         request.refuse(status)
+    }
+
+    /// Refuses a request; what the system has no memory for is no fault of its own.
+    pub(super) fn refuse_for<'r>(
+        &self,
+        request: ControlRequest<'r>,
+        error: Error,
+    ) -> Dispatched<'r> {
+        match error {
+            Error::Resources => request.refuse(error.into()),
+            error => self.refuse(request, error.into()),
+        }
     }
 
     fn counters<'r>(&self, request: ControlRequest<'r>) -> Dispatched<'r> {
@@ -122,7 +100,7 @@ impl Framecast {
     }
 }
 
-const TOO_SMALL: Error = Error::Other(Status::BUFFER_TOO_SMALL);
+pub(super) const TOO_SMALL: Error = Error::Other(Status::BUFFER_TOO_SMALL);
 
 /// Which request it is, if its header is right and the fixed part of its answer has room.
 fn check(request: &ControlRequest<'_>) -> Result<Request, Status> {
@@ -200,7 +178,7 @@ fn record(module: &FilterModule) -> AdapterRecord {
         frame_buffers: plan.map_or(0, |plan| plan.buffers),
         frame_buffers_free: buffers.map_or(0, FrameBuffers::free),
         pool_rebuilds: module.origin.rebuilds(),
-        pools: plan.map_or(0, |_| Pools::<inject::Ticket>::COUNT),
+        pools: plan.map_or(0, |_| Pools::<Ticket>::COUNT),
         mac_address_length: adapter.mac_address.length,
         mac_address: adapter.mac_address.bytes,
         guid_units: adapter.guid.length,

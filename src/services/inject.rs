@@ -10,10 +10,7 @@
 //! done with it, or when it is cancelled. Frames for which there is no buffer wait in the queue
 //! until buffers come home.
 
-use super::{
-    control::{self, Client},
-    turn::Turn,
-};
+use super::{client::Client, control, ticket::Ticket as AnyTicket, turn::Turn};
 use crate::{
     filter::{
         Framecast,
@@ -258,8 +255,8 @@ pub struct Ticket {
 
 impl Ticket {
     /// Records what became of a list's frames.
-    pub fn came_home(list: &NetBufferList<'_, Self>, counters: &Counters) {
-        let Self { injection, first } = list.ticket();
+    pub fn came_home(&self, list: &NetBufferList<'_, AnyTicket>, counters: &Counters) {
+        let Self { injection, first } = self;
         let status = list.status();
         let frames = list.frames();
         let reason = match (status.is_success(), injection.direction) {
@@ -414,9 +411,11 @@ impl Waiting {
         // Before the frames leave: the last of them home answers the request.
         let starved = starved.then_some(self);
         drop(injection);
+        let lists = batch.into_lists();
+        module.show_originated(&lists, direction == Direction::Receive);
         match direction {
-            Direction::Send => running.send(batch.into_lists()),
-            Direction::Receive => running.indicate(batch.into_lists()),
+            Direction::Send => running.send(lists),
+            Direction::Receive => running.indicate(lists),
         }
         // A cancellation that came too early for these asked for nothing.
         if direction == Direction::Send && answer.is_cancelled() {
@@ -429,10 +428,10 @@ impl Waiting {
     fn fill<'p>(
         &mut self,
         frames: &[u8],
-        pools: &'p Pools<Ticket>,
+        pools: &'p Pools<AnyTicket>,
         plan: Plan,
         counters: &Counters,
-        batch: &mut Batch<'p, Ticket>,
+        batch: &mut Batch<'p, AnyTicket>,
     ) -> bool {
         let injection = &self.injection;
         let mut frames = Frames::new(frames, injection.count(), injection.direction, self.position);
@@ -442,6 +441,7 @@ impl Waiting {
                 let left = if frame.joins_previous { batch.join(copied)? } else { Some(copied) };
                 let Some(copied) = left else { return Ok(()) };
                 let ticket = Ticket { injection: injection.clone(), first: number };
+                let ticket = AnyTicket::Injected(ticket);
                 // Receives have no cancel id.
                 let id = (injection.direction == Direction::Send).then_some(injection.answer.id);
                 batch.start(copied, ticket, id, next_joins(&frames))
@@ -479,7 +479,7 @@ fn next_joins(frames: &Frames<'_>) -> bool {
 }
 
 /// Copies a frame that the adapter takes into buffers of its own.
-fn copy<'p>(pools: &'p Pools<Ticket>, plan: Plan, bytes: &[u8]) -> Result<Frame<'p>> {
+fn copy<'p>(pools: &'p Pools<AnyTicket>, plan: Plan, bytes: &[u8]) -> Result<Frame<'p>> {
     let length = u32::try_from(bytes.len()).map_err(|_| Error::InvalidLength)?;
     let tag = if is_tagged(bytes) { VLAN_TAG } else { 0 };
     if (Plan::min_frame()..=plan.max_frame.saturating_add(tag)).contains(&length) {

@@ -1,5 +1,10 @@
 //! What programs use Framecast for, over its control device.
 
+pub mod client;
 pub mod control;
 pub mod inject;
+pub mod mirror;
+pub mod selection;
+pub mod tap;
+pub mod ticket;
 pub mod turn;

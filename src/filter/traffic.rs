@@ -1,0 +1,74 @@
+//! Frames that a module sees, on their way past it or from it.
+
+use super::module::FilterModule;
+use crate::ndis::{ListView, Lists};
+use protocol::copies;
+use wire::{Offloads, Segmentation};
+
+/// Lists that a module sees in one call.
+#[derive(Clone, Copy)]
+pub struct Traffic<'c> {
+    /// The module.
+    pub module: &'c FilterModule,
+    /// Whether they come from the network; else they go there.
+    pub received: bool,
+    /// Whether Framecast originates them here.
+    pub ours: bool,
+    lists: Lists<'c>,
+}
+
+impl<'c> Traffic<'c> {
+    /// Other drivers' lists on their way past `module`.
+    pub const fn passing(module: &'c FilterModule, received: bool, lists: Lists<'c>) -> Self {
+        Self { module, received, ours: false, lists }
+    }
+
+    /// Lists that Framecast originates at `module`.
+    pub const fn originated(module: &'c FilterModule, received: bool, lists: Lists<'c>) -> Self {
+        Self { module, received, ours: true, lists }
+    }
+
+    /// Whether someone who asked for `flags` of [`copies`] wants to see them.
+    pub const fn is_wanted(&self, flags: u32) -> bool {
+        let direction = if self.received { copies::RECEIVED } else { copies::SENT };
+        flags & direction != 0 && (!self.ours || flags & copies::OURS != 0)
+    }
+
+    /// The lists, in order.
+    pub const fn lists(&self) -> Lists<'c> {
+        self.lists
+    }
+
+    /// How many frames there are.
+    pub fn frames(&self) -> u64 {
+        self.lists.map(ListView::frames).fold(0, |sum, frames| {
+            sum.saturating_add(u64::try_from(frames.count()).unwrap_or(u64::MAX))
+        })
+    }
+
+    /// What was left to the adapter, or done by it, for the frames of a list.
+    pub fn offloads(&self, list: ListView<'c>) -> Offloads {
+        if self.ours {
+            // Nothing was left to anyone.
+            Offloads::default()
+        } else if self.received {
+            list.received_offloads()
+        } else {
+            list.sent_offloads()
+        }
+    }
+
+    /// Whether a list is no traffic of the network's: NDIS looped a send back.
+    pub fn is_looped_back(&self, list: ListView<'c>) -> bool {
+        self.received && !self.ours && list.is_looped_back()
+    }
+
+    /// The largest frame that was on the wire, for one that was cut or put together so that it is
+    /// longer; any length where the frame says itself how it is cut.
+    pub fn wire_limit(&self, offloads: &Offloads) -> usize {
+        match offloads.segmentation {
+            Some(Segmentation::Coalesced { .. }) => self.module.max_frame(),
+            _ => usize::MAX,
+        }
+    }
+}

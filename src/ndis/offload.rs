@@ -1,0 +1,100 @@
+//! What a list's out-of-band information says, by its documented meaning.
+
+use wire::{Checksums, Offloads, Segmentation, Tag};
+
+/// The members of NetBufferListInfo that say how a frame differs from what is on the wire.
+pub(super) struct Information {
+    /// NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO
+    pub(super) checksum: usize,
+    /// NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO, on the way down only
+    pub(super) large_send: usize,
+    /// NDIS_NET_BUFFER_LIST_8021Q_INFO
+    pub(super) tag: usize,
+    /// NDIS_RSC_NBL_INFO on the way up, on the way down
+    /// NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO
+    pub(super) coalesced: usize,
+}
+
+/// A field of `bits` bits from bit `start` on, of an information's first 32 bits.
+const fn field(information: usize, start: u32, bits: u32) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "the fields lie in the low half")]
+    let low = information as u32;
+    low.wrapping_shr(start) & 1_u32.wrapping_shl(bits).wrapping_sub(1)
+}
+
+const fn flag(information: usize, bit: u32) -> bool {
+    field(information, bit, 1) != 0
+}
+
+/// Ten bits, from bit `start` on, that say where a transport header starts; zero for nowhere.
+const fn transport_offset(information: usize, start: u32) -> Option<u16> {
+    #[expect(clippy::cast_possible_truncation, reason = "ten bits")]
+    match field(information, start, 10) as u16 {
+        0 => None,
+        offset => Some(offset),
+    }
+}
+
+/// UserPriority in the lowest three bits, CanonicalFormatId, then VlanId; all zero is no tag.
+const fn tag(information: usize) -> Option<Tag> {
+    if field(information, 0, 16) == 0 {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "three bits, and twelve")]
+    let (priority, vlan) = (field(information, 0, 3) as u8, field(information, 4, 12) as u16);
+    Some(Tag::new(priority, flag(information, 3), vlan))
+}
+
+/// What a send leaves to the adapter.
+pub(super) const fn of_send(information: &Information) -> Offloads {
+    let Information { checksum, large_send, tag: tag_information, coalesced } = *information;
+    // Nothing at all is what most lists say.
+    if checksum | large_send | tag_information | coalesced == 0 {
+        return Offloads { tag: None, checksums: NONE, segmentation: None, transport_offset: None };
+    }
+    let mss = field(large_send, 0, 20);
+    let udp_mss = field(coalesced, 0, 20);
+    // LsoV1Transmit and LsoV2Transmit differ in Type, bit 30.
+    let (segmentation, hint) = match (mss, flag(large_send, 30), udp_mss) {
+        (0, _, 0) => (None, transport_offset(checksum, 16)),
+        (0, _, mss) => (Some(Segmentation::Udp { mss }), transport_offset(coalesced, 20)),
+        (mss, false, _) => (Some(Segmentation::TcpV1 { mss }), transport_offset(large_send, 20)),
+        (mss, true, _) => (Some(Segmentation::TcpV2 { mss }), transport_offset(large_send, 20)),
+    };
+    Offloads {
+        tag: tag(tag_information),
+        // Transmit: IsIPv4, IsIPv6, TcpChecksum, UdpChecksum, IpHeaderChecksum.
+        checksums: Checksums {
+            ipv4: flag(checksum, 4),
+            tcp: flag(checksum, 2),
+            udp: flag(checksum, 3),
+        },
+        segmentation,
+        transport_offset: hint,
+    }
+}
+
+/// What the adapter did with a receive.
+pub(super) const fn of_receive(information: &Information) -> Offloads {
+    let Information { checksum, tag: tag_information, coalesced, .. } = *information;
+    if checksum | tag_information | coalesced == 0 {
+        return Offloads { tag: None, checksums: NONE, segmentation: None, transport_offset: None };
+    }
+    // CoalescedSegCount; a frame of one segment is no coalesced one.
+    #[expect(clippy::cast_possible_truncation, reason = "sixteen bits")]
+    let segmentation = match field(coalesced, 0, 16) as u16 {
+        0 | 1 => None,
+        segments => Some(Segmentation::Coalesced { segments }),
+    };
+    // Receive: TcpChecksumValueInvalid and IpChecksumValueInvalid say that the fields do not hold
+    // what was on the wire, of a frame whose checksums were found right.
+    let (transport, ipv4) = (flag(checksum, 7), flag(checksum, 8));
+    Offloads {
+        tag: tag(tag_information),
+        checksums: Checksums { ipv4, tcp: transport, udp: transport },
+        segmentation,
+        transport_offset: None,
+    }
+}
+
+const NONE: Checksums = Checksums { ipv4: false, tcp: false, udp: false };

@@ -1,5 +1,8 @@
 //! What every story needs: the built driver on a stage, adapters, a client, frames.
 
+pub mod copying;
+pub mod packets;
+
 use framecastctl::{Batch, Client, Injection};
 use ndis_lab::{
     AdapterConfig, Driver, File, Frame, Lab, LabBuilder, PendingControl, RestartAttributes, Stack,

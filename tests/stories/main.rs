@@ -16,6 +16,7 @@ mod lifecycle;
 mod mirror;
 mod mutants;
 mod oid;
+mod package;
 mod pass_through;
 mod plan;
 mod reuse;

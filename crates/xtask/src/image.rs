@@ -1,4 +1,4 @@
-//! Makes a linked image independent of where it was linked.
+//! Makes a linked image independent of where it was linked, and signs it.
 //!
 //! The linker names an image and its symbols after a hash of the symbols, and those hold the paths
 //! of every object. Here the image is named after its own bytes, and its symbols with it.
@@ -12,11 +12,12 @@ const CODE_VIEW: u32 = 2;
 const SIGNATURE: &[u8] = b"RSDS";
 const IDENTIFIER: usize = 16;
 
-/// Where the fields are that the linker fills from its hash.
+/// Where the fields are that the linker fills from its hash, and that of the signature.
 struct Fields {
     times: Vec<usize>,
     identifier: usize,
     checksum: usize,
+    signature: usize,
 }
 
 /// Names `image` and its `symbols` after the bytes of `image`.
@@ -49,6 +50,35 @@ pub fn settle(image: &mut [u8], symbols: &mut [u8]) -> Result<()> {
     put(image, fields.checksum, &checksum.to_le_bytes())
 }
 
+/// Where the signature of an image may start, in bytes.
+pub const CERTIFICATE_ALIGNMENT: usize = 8;
+
+/// Appends a signature to an image that has none.
+///
+/// # Errors
+///
+/// When it is no image, is signed already, or does not end where a signature may start.
+pub fn append_signature(image: &mut Vec<u8>, signature: &[u8]) -> Result<()> {
+    /// WIN_CERT_REVISION_2_0 and WIN_CERT_TYPE_PKCS_SIGNED_DATA.
+    const REVISION: [u8; 2] = 0x200_u16.to_le_bytes();
+    const SIGNED_DATA: [u8; 2] = 2_u16.to_le_bytes();
+    let fields = fields(image).context("the image is not as expected")?;
+    ensure!(bytes(image, fields.signature, 8)? == [0; 8], "the image is signed already");
+    let start = image.len();
+    ensure!(start.is_multiple_of(CERTIFICATE_ALIGNMENT), "the image ends at {start:#x}");
+    let length = (8 + signature.len()).next_multiple_of(CERTIFICATE_ALIGNMENT);
+    let (place, length) = (u32::try_from(start)?.to_le_bytes(), u32::try_from(length)?);
+    image.extend(length.to_le_bytes());
+    image.extend([REVISION, SIGNED_DATA].concat());
+    image.extend(signature);
+    image.resize(start + usize::try_from(length)?, 0);
+    put(image, fields.signature, &place)?;
+    put(image, fields.signature + 4, &length.to_le_bytes())?;
+    put(image, fields.checksum, &[0; 4])?;
+    let checksum = checksum(image)?;
+    put(image, fields.checksum, &checksum.to_le_bytes())
+}
+
 fn fields(image: &[u8]) -> Result<Fields> {
     ensure!(bytes(image, 0, 2)? == b"MZ", "no MZ at its start");
     let header = word(image, 0x3c)?;
@@ -72,7 +102,8 @@ fn fields(image: &[u8]) -> Result<Fields> {
         }
     }
     let identifier = identifier.context("it has no symbols")?;
-    Ok(Fields { times, identifier, checksum: optional + 64 })
+    // The signature's directory is the fifth.
+    Ok(Fields { times, identifier, checksum: optional + 64, signature: optional + 144 })
 }
 
 /// The place in the file of what is at `address` once loaded.

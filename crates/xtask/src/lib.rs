@@ -8,6 +8,7 @@
 //! - [`filter`]: the filters that are not Framecast
 //! - [`image`]: a linked image made independent of where it was linked
 //! - [`inf`]: setup information files, checked
+//! - [`package`]: what is installed on Windows, made on any host
 //! - [`symbols`]: names for places in a built driver
 //! - [`driver`], [`mod@test`], [`lint`], [`demo`], [`bench`], [`exercise`], [`mutants`]: the commands
 
@@ -21,6 +22,7 @@ pub mod inf;
 pub mod kit;
 pub mod lint;
 pub mod mutants;
+pub mod package;
 pub mod progress;
 pub mod setup;
 pub mod symbols;

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use wdk_kit::Architecture;
-use xtask::{bench, demo, driver, exercise, inf, lint, mutants, test, workspace::Workspace};
+use xtask::{
+    bench, demo, driver, exercise, inf, lint, mutants, package, test, workspace::Workspace,
+};
 
 /// Framecast's commands. Each sets up what it needs first.
 #[derive(Parser)]
@@ -43,6 +45,8 @@ enum Command {
     Exercise(exercise::Arguments),
     /// Plant mistakes in the driver, one at a time, and show which check catches each
     Mutants(mutants::Arguments),
+    /// Package the driver for Windows, with a catalog and signatures: target/package/x64
+    Package(package::Arguments),
     /// Check setup information files for the rules of NDIS filter drivers
     Inf(inf::Arguments),
     /// Run any cargo command on the driver, as `build` and `lint` do
@@ -79,6 +83,7 @@ fn run(command: Command) -> Result<()> {
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
         Command::Exercise(arguments) => exercise::run(&workspace, &arguments),
         Command::Mutants(arguments) => mutants::run(&workspace, &arguments),
+        Command::Package(arguments) => package::run(&workspace, &arguments),
         Command::Inf(arguments) => inf::run(&workspace, &arguments),
         Command::Driver { arguments } => driver::cargo(&workspace, &arguments),
     }

@@ -190,6 +190,7 @@ fn wanting(packages: &[&str]) -> String {
         "ethtool" => Some("ethtool".to_owned()),
         "util-linux" => Some("unshare, which may make network namespaces".to_owned()),
         "libimage-exiftool-perl" => Some("exiftool".to_owned()),
+        "osslsigncode" => Some("osslsigncode".to_owned()),
         _ => None,
     };
     let things: Vec<_> = packages.iter().filter_map(|package| of(package)).collect();

@@ -5,10 +5,12 @@ use anyhow::Result;
 use crate::{driver, progress, setup, workspace::Workspace};
 
 /// Commands that succeed where the programs are that the tests ask, and their packages.
-const PROGRAMS: [(&[&str], &str); 7] = [
+const PROGRAMS: [(&[&str], &str); 9] = [
     (&["tshark", "--version"], "tshark"),
     (&["editcap", "--version"], "wireshark-common"),
     (&["tcpdump", "--version"], "tcpdump"),
+    (&["exiftool", "-ver"], "libimage-exiftool-perl"),
+    (&["osslsigncode", "--version"], "osslsigncode"),
     (&["/usr/bin/python3", "-c", "import scapy.layers.inet6"], "python3-scapy"),
     (&["ip", "-V"], "iproute2"),
     (&["ethtool", "--version"], "ethtool"),

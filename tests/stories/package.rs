@@ -1,0 +1,195 @@
+//! What is installed on Windows, as independent tools see it.
+
+use anyhow::{Context, Result, ensure};
+use framecast_tests::driver_file;
+use std::{fs, path::PathBuf, process::Command};
+use tempfile::TempDir;
+use wdk_kit::Architecture;
+use xtask::{
+    driver::{self, Image},
+    package::{Package, TestCertificate},
+    workspace::Workspace,
+};
+
+/// A package on disk, and the certificate that it is signed with.
+struct Stage {
+    folder: TempDir,
+    package: Package,
+}
+
+impl Stage {
+    /// The package of the driver that ships.
+    fn new() -> Result<Self> {
+        let certificate = TestCertificate::of(&Workspace::here())?;
+        let package =
+            Package::new(&Workspace::here(), Architecture::X64, &image(), Some(&certificate))?;
+        let stage = Self { folder: tempfile::tempdir()?, package };
+        stage.package.write(&stage.path("package"))?;
+        fs::write(stage.path("certificate.pem"), certificate.pem()?)?;
+        Ok(stage)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What a program says in the folder of the package, if it is content.
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(program);
+        command.current_dir(self.path("package")).args(arguments);
+        let output = command.output().with_context(|| format!("cannot start {program}"))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(output.status.success(), "{program} {arguments:?}:\n{said}");
+        Ok(said)
+    }
+
+    /// Whether osslsigncode finds the signature good.
+    fn verify(&self, arguments: &[&str]) -> Result<String> {
+        let usual = ["verify", "-verbose", "-CAfile", "../certificate.pem"];
+        let said = self.run("osslsigncode", &[&usual, arguments].concat())?;
+        ensure!(said.contains("Number of verified signatures: 1"), "{said}");
+        Ok(said)
+    }
+}
+
+fn image() -> Image {
+    let driver = driver_file();
+    let (symbols, map) = (driver.with_extension("pdb"), driver.with_extension("map"));
+    Image { driver, symbols, map: Some(map) }
+}
+
+#[test]
+fn the_package_is_whole_and_its_sums_are_right() -> Result<()> {
+    let stage = Stage::new()?;
+    let names: Vec<_> = stage.package.names().collect();
+    for name in [
+        "LICENSE",
+        "SHA256SUMS",
+        "framecast.cat",
+        "framecast.cer",
+        "framecast.inf",
+        "framecast.map",
+        "framecast.pdb",
+        "framecast.sys",
+    ] {
+        assert!(names.contains(&name), "{name} is not among {names:?}");
+    }
+    let checked = stage.run("sha256sum", &["--check", "--strict", "SHA256SUMS"])?;
+    assert_eq!(checked.lines().filter(|line| line.ends_with(": OK")).count() + 1, names.len());
+    Ok(())
+}
+
+#[test]
+fn the_driver_and_the_catalog_are_signed() -> Result<()> {
+    let stage = Stage::new()?;
+    stage.verify(&["-in", "framecast.sys"])?;
+    stage.verify(&["-in", "framecast.cat"])?;
+    Ok(())
+}
+
+#[test]
+fn the_catalog_vouches_for_the_driver() -> Result<()> {
+    let stage = Stage::new()?;
+    stage.verify(&["-catalog", "framecast.cat", "-in", "framecast.sys"])?;
+    Ok(())
+}
+
+#[test]
+fn the_catalog_names_both_files_under_both_hashes() -> Result<()> {
+    let stage = Stage::new()?;
+    let said = stage.verify(&["-in", "framecast.cat"])?;
+    for (program, algorithm) in [("sha1sum", "SHA1"), ("sha256sum", "SHA256")] {
+        let sum = stage.run(program, &["framecast.inf"])?;
+        let sum = sum.split(' ').next().unwrap_or_default().to_uppercase();
+        let member = format!(
+            "File name: 2:10.0\n\tFile name: framecast.inf\n\t\
+             Hash algorithm: {algorithm}\n\tMessage digest: {sum}"
+        );
+        assert!(said.contains(&member), "no {member} in\n{said}");
+    }
+    assert_eq!(said.matches("File name: framecast.sys").count(), 2, "{said}");
+    // Text in a catalog is UTF-16.
+    let catalog = stage.package.file("framecast.cat").context("a catalog")?;
+    for text in ["framecast_lwf\0", "_v100_X64\0"] {
+        let text: Vec<_> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(catalog.windows(text.len()).any(|bytes| bytes == text));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_changed_file_is_not_vouched_for() -> Result<()> {
+    let stage = Stage::new()?;
+    for (name, arguments) in [
+        ("framecast.sys", &["-in", "framecast.sys"][..]),
+        ("framecast.sys", &["-catalog", "framecast.cat", "-in", "framecast.sys"]),
+        ("framecast.cat", &["-in", "framecast.cat"]),
+    ] {
+        let good = stage.package.file(name).context(name)?;
+        let mut changed = good.to_vec();
+        // Code in the driver, a hash in the catalog.
+        let place = if name.ends_with("sys") { 0x1000 } else { 0x200 };
+        changed[place] ^= 1;
+        fs::write(stage.path("package").join(name), changed)?;
+        assert!(stage.verify(arguments).is_err(), "{arguments:?}");
+        fs::write(stage.path("package").join(name), good)?;
+        stage.verify(arguments)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn without_its_signature_the_driver_is_what_was_built() -> Result<()> {
+    let stage = Stage::new()?;
+    let arguments = ["remove-signature", "-in", "framecast.sys", "-out", "../unsigned.sys"];
+    stage.run("osslsigncode", &arguments)?;
+    assert!(fs::read(stage.path("unsigned.sys"))? == fs::read(driver_file())?);
+    Ok(())
+}
+
+#[test]
+fn the_same_certificate_gives_the_same_package() -> Result<()> {
+    assert!(Stage::new()?.package == Stage::new()?.package);
+    Ok(())
+}
+
+#[test]
+fn the_inf_tells_the_version_of_the_workspace() -> Result<()> {
+    let stage = Stage::new()?;
+    let inf = String::from_utf8(stage.package.file("framecast.inf").context("an INF")?.to_vec())?;
+    let line = inf.lines().find(|line| line.starts_with("DriverVer")).context("a version")?;
+    let (_, version) = line.split_once(',').context("a date and a version")?;
+    assert_eq!(version, concat!(env!("CARGO_PKG_VERSION"), ".0"));
+    Ok(())
+}
+
+#[test]
+fn an_unsigned_package_is_left_to_others_to_sign() -> Result<()> {
+    let package = Package::new(&Workspace::here(), Architecture::X64, &image(), None)?;
+    assert_eq!(package.file("framecast.cer"), None);
+    assert!(package.file("framecast.sys") == Some(&fs::read(driver_file())?));
+    let stage = Stage::new()?;
+    fs::write(stage.path("package/unsigned.cat"), package.file("framecast.cat").context("one")?)?;
+    let key = Workspace::here().target().join("certificate/framecast-test.key");
+    let key = key.to_str().context("a plain path")?;
+    let sign = ["sign", "-h", "sha256", "-certs", "../certificate.pem", "-key", key];
+    let files = ["-in", "unsigned.cat", "-out", "signed.cat"];
+    stage.run("osslsigncode", &[&sign[..], &files].concat())?;
+    stage.verify(&["-in", "signed.cat"])?;
+    stage.verify(&["-catalog", "signed.cat", "-in", "framecast.sys"])?;
+    Ok(())
+}
+
+#[test]
+fn there_is_a_package_for_arm64() -> Result<()> {
+    let workspace = Workspace::here();
+    let image = driver::build_for(&workspace, Architecture::Arm64)?;
+    let package = Package::new(&workspace, Architecture::Arm64, &image, None)?;
+    let inf = String::from_utf8(package.file("framecast.inf").context("an INF")?.to_vec())?;
+    assert!(inf.contains("[Framecast.NTarm64.10.0...25319]") && !inf.contains("amd64"), "{inf}");
+    let driver = package.file("framecast.sys").context("a driver")?;
+    let driver = object::read::pe::PeFile64::parse(driver)?;
+    let machine = driver.nt_headers().file_header.machine.get(object::LittleEndian);
+    assert_eq!(machine, object::pe::IMAGE_FILE_MACHINE_ARM64);
+    Ok(())
+}

@@ -99,6 +99,19 @@ proptest! {
 }
 
 #[test]
+fn offsets_do_not_wrap() {
+    let new = |code, k| Instruction { code, jt: 0, jf: 0, k };
+    for (index, offset, kept) in [(u32::MAX, 1, 0), (u32::MAX - 3, 7, 0), (1, 2, 13)] {
+        // ldx #index; ldb [x + offset]; ret a
+        let program = [new(0x01, index), new(0x50, offset), new(0x16, 0)];
+        let frame = [10, 11, 12, 13];
+        let filter = CaptureFilter::new(&program[..]).expect("sound");
+        assert_eq!(filter.run(&frame[..]), kept);
+        assert_eq!(by_libpcap(&program, Some(&frame)), (true, kept));
+    }
+}
+
+#[test]
 fn every_code_but_the_known_ones_is_refused() {
     let known = [&CODES[..], &[0x4D, 0x06, 0x16, 0x07, 0x87]].concat();
     let end = Instruction { code: 0x06, ..Instruction::default() };

@@ -6,7 +6,7 @@ use protocol::copies;
 use wire::{Offloads, Segmentation};
 
 /// Lists that a module sees in one call.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Traffic<'c> {
     /// The module.
     pub module: &'c FilterModule,
@@ -29,24 +29,28 @@ impl<'c> Traffic<'c> {
     }
 
     /// Whether someone who asked for `flags` of [`copies`] wants to see them.
+    #[must_use]
     pub const fn is_wanted(&self, flags: u32) -> bool {
         let direction = if self.received { copies::RECEIVED } else { copies::SENT };
         flags & direction != 0 && (!self.ours || flags & copies::OURS != 0)
     }
 
     /// The lists, in order.
-    pub const fn lists(&self) -> Lists<'c> {
-        self.lists
+    #[must_use]
+    pub fn lists(&self) -> Lists<'c> {
+        self.lists.clone()
     }
 
     /// How many frames there are.
+    #[must_use]
     pub fn frames(&self) -> u64 {
-        self.lists.map(ListView::frames).fold(0, |sum, frames| {
+        self.lists().map(ListView::frames).fold(0, |sum, frames| {
             sum.saturating_add(u64::try_from(frames.count()).unwrap_or(u64::MAX))
         })
     }
 
     /// What was left to the adapter, or done by it, for the frames of a list.
+    #[must_use]
     pub fn offloads(&self, list: ListView<'c>) -> Offloads {
         if self.ours {
             // Nothing was left to anyone.
@@ -59,12 +63,14 @@ impl<'c> Traffic<'c> {
     }
 
     /// Whether a list is no traffic of the network's: NDIS looped a send back.
+    #[must_use]
     pub fn is_looped_back(&self, list: ListView<'c>) -> bool {
         self.received && !self.ours && list.is_looped_back()
     }
 
     /// The largest frame that was on the wire, for one that was cut or put together so that it is
     /// longer; any length where the frame says itself how it is cut.
+    #[must_use]
     pub fn wire_limit(&self, offloads: &Offloads) -> usize {
         match offloads.segmentation {
             Some(Segmentation::Coalesced { .. }) => self.module.max_frame(),

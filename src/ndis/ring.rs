@@ -15,11 +15,14 @@ use super::{memory::Block, status::Result};
 use core::{
     marker::PhantomData,
     ptr::NonNull,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
 };
 
 /// What records are aligned to, in bytes.
 pub const RING_ALIGNMENT: u32 = 8;
+
+/// Bytes of a record's first word.
+const WORD: u32 = 4;
 
 /// In the first word of a record: it is padding, to be passed over.
 const PADDING: u32 = 1 << 31;
@@ -34,9 +37,9 @@ const PADDING: u32 = 1 << 31;
 /// - A record that is not committed is its writer's alone; one that is, is the reader's.
 pub struct Ring {
     block: Block,
-    capacity: u64,
-    head: AtomicU64,
-    tail: AtomicU64,
+    capacity: usize,
+    head: AtomicUsize,
+    tail: AtomicUsize,
     reading: AtomicBool,
 }
 
@@ -54,9 +57,9 @@ impl Ring {
         let capacity = bytes.max(RING_ALIGNMENT).next_power_of_two();
         Ok(Self {
             block: Block::new(capacity as usize)?,
-            capacity: capacity.into(),
-            head: AtomicU64::new(0),
-            tail: AtomicU64::new(0),
+            capacity: capacity as usize,
+            head: AtomicUsize::new(0),
+            tail: AtomicUsize::new(0),
             reading: AtomicBool::new(false),
         })
     }
@@ -72,14 +75,14 @@ impl Ring {
     /// # IRQL
     ///
     /// Any.
-    pub fn used(&self) -> u64 {
+    pub fn used(&self) -> usize {
         // The head first: it never passes the tail.
         let head = self.head.load(Ordering::Acquire);
         self.tail.load(Ordering::Acquire).saturating_sub(head)
     }
 
     /// Where position `position` lies in the block.
-    const fn place(&self, position: u64) -> u64 {
+    const fn place(&self, position: usize) -> usize {
         position & self.capacity.wrapping_sub(1)
     }
 
@@ -88,9 +91,9 @@ impl Ring {
     /// # Safety
     ///
     /// `position` is a multiple of the alignment.
-    unsafe fn word(&self, position: u64) -> &AtomicU32 {
+    unsafe fn word(&self, position: usize) -> &AtomicU32 {
         // SAFETY: within the block, modulo its size.
-        let place = unsafe { self.block.start().add(self.place(position) as usize) };
+        let place = unsafe { self.block.start().add(self.place(position)) };
         // SAFETY: aligned by the caller's promise; lives as long as the block. A first word is
         // only ever accessed atomically while its record is between commit and clearing.
         unsafe { AtomicU32::from_ptr(place.cast::<u32>().as_ptr()) }
@@ -103,15 +106,15 @@ impl Ring {
     ///
     /// Any.
     pub fn reserve(&self, size: u32) -> Option<Reservation<'_>> {
-        if size == 0 || size % RING_ALIGNMENT != 0 || size >= PADDING {
+        if size == 0 || !size.is_multiple_of(RING_ALIGNMENT) || size >= PADDING {
             return None;
         }
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {
             // What is left of the block, if the record does not fit there.
             let left = self.capacity.saturating_sub(self.place(tail));
-            let padding = if u64::from(size) > left { left } else { 0 };
-            let end = tail.checked_add(padding)?.checked_add(size.into())?;
+            let padding = if size as usize > left { left } else { 0 };
+            let end = tail.checked_add(padding)?.checked_add(size as usize)?;
             // Acquire: pairs with the reader's Release, so that what it cleared is seen cleared.
             let head = self.head.load(Ordering::Acquire);
             if end.saturating_sub(head) > self.capacity {
@@ -154,9 +157,9 @@ impl Ring {
     ///
     /// The bytes are one record, of which the caller alone has these.
     #[expect(clippy::mut_from_ref, reason = "the record's one owner asks")]
-    unsafe fn bytes(&self, position: u64, size: u32) -> &mut [u8] {
+    unsafe fn bytes(&self, position: usize, size: u32) -> &mut [u8] {
         // SAFETY: within the block, modulo its size.
-        let start: NonNull<u8> = unsafe { self.block.start().add(self.place(position) as usize) };
+        let start: NonNull<u8> = unsafe { self.block.start().add(self.place(position)) };
         // SAFETY: a record lies in one piece of the block, which is initialised; nobody else has
         // these bytes by the caller's promise.
         unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), size as usize) }
@@ -170,15 +173,14 @@ impl Ring {
 /// The `size` bytes at `position` are a record that is not committed.
 pub struct Reservation<'r> {
     ring: &'r Ring,
-    position: u64,
+    position: usize,
     size: u32,
 }
 
 impl Reservation<'_> {
     /// The record behind its first word, which is for its size: zeros at first.
     pub fn bytes(&mut self) -> &mut [u8] {
-        const WORD: u32 = size_of::<u32>() as u32;
-        let position = self.position.saturating_add(WORD.into());
+        let position = self.position.saturating_add(WORD as usize);
         // SAFETY: a record that is not committed is its writer's, by the invariants.
         unsafe { self.ring.bytes(position, self.size.saturating_sub(WORD)) }
     }
@@ -215,7 +217,6 @@ impl Reader<'_> {
     ///
     /// Whether one was taken.
     pub fn next(&mut self, mut take: impl FnMut(u32, &[u8]) -> bool) -> bool {
-        const WORD: u32 = size_of::<u32>() as u32;
         loop {
             let head = self.ring.head.load(Ordering::Relaxed);
             if head == self.ring.tail.load(Ordering::Acquire) {
@@ -230,7 +231,7 @@ impl Reader<'_> {
                 return false;
             }
             let padding = first & PADDING != 0;
-            let behind = head.saturating_add(WORD.into());
+            let behind = head.saturating_add(WORD as usize);
             // SAFETY: a committed record is the reader's, by the ring's invariants.
             let bytes = unsafe { self.ring.bytes(behind, size.saturating_sub(WORD)) };
             if !padding && !take(size, bytes) {
@@ -239,7 +240,7 @@ impl Reader<'_> {
             bytes.fill(0);
             word.store(0, Ordering::Relaxed);
             // Release: writers find the bytes cleared.
-            self.ring.head.store(head.saturating_add(size.into()), Ordering::Release);
+            self.ring.head.store(head.saturating_add(size as usize), Ordering::Release);
             if !padding {
                 return true;
             }

@@ -88,7 +88,7 @@ impl Slot {
 ///
 /// From the head on, the links lead over slots that nobody owns.
 pub(super) struct Slots {
-    slots: Box<[Slot]>,
+    all: Box<[Slot]>,
     head: AtomicU64,
     count: AtomicU32,
 }
@@ -120,12 +120,12 @@ impl Slots {
             head = Link::to(count);
             count = count.saturating_add(1);
         }
-        Self { slots, head: AtomicU64::new(head.0.into()), count: AtomicU32::new(count) }
+        Self { all: slots, head: AtomicU64::new(head.0.into()), count: AtomicU32::new(count) }
     }
 
     /// The slot that a link leads to.
     pub(super) fn get(&self, link: Link) -> Option<&Slot> {
-        self.slots.get(usize::try_from(link.0).ok()?.checked_sub(1)?)
+        self.all.get(usize::try_from(link.0).ok()?.checked_sub(1)?)
     }
 
     /// Slots that nobody owns.

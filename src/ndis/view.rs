@@ -18,7 +18,7 @@ use wire::{Offloads, Source};
 /// # Invariants
 ///
 /// `next` is null or starts a chain of lists that nobody changes for `'c`.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Lists<'c> {
     next: *mut NET_BUFFER_LIST,
     _call: PhantomData<&'c NET_BUFFER_LIST>,

@@ -60,11 +60,13 @@ impl Selection {
     }
 
     /// Bytes wanted of each frame at most.
+    #[must_use]
     pub const fn snap_length(&self) -> u32 {
         self.snap_length
     }
 
     /// Instructions of the filter.
+    #[must_use]
     pub fn instructions(&self) -> u32 {
         let count = self.filter.as_ref().map_or(0, |filter| filter.instructions().len());
         u32::try_from(count).unwrap_or(u32::MAX)

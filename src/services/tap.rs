@@ -37,7 +37,7 @@ pub struct Tap {
     luids: Option<Box<[u64]>>,
     selection: Selection,
     ring: Ring,
-    wake_bytes: u64,
+    wake_bytes: usize,
     timeout: Option<u32>,
     counts: Counts,
     /// Frames lost since the last record.
@@ -185,7 +185,7 @@ impl Tap {
             luids: Self::luids(framecast, luids, count)?,
             selection: Selection::read(order.snap_length, order.instructions, instructions)?,
             ring: Ring::try_new(order.buffer_bytes)?,
-            wake_bytes: order.wake_bytes.max(1).into(),
+            wake_bytes: order.wake_bytes.max(1) as usize,
             timeout: Some(order.timeout_milliseconds).filter(|&timeout| timeout != u32::MAX),
             counts: Counts::default(),
             lost: AtomicU32::new(0),
@@ -436,6 +436,7 @@ impl Call<'_, '_> {
         captured: u32,
         flags: u32,
     ) -> Result<(), TapDrop> {
+        #[expect(clippy::cast_possible_truncation, reason = "a header is some dozen bytes")]
         const HEADER: u32 = size_of::<TapRecord>() as u32;
         const WORD: usize = size_of::<u32>();
         let size = HEADER

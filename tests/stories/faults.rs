@@ -1,11 +1,16 @@
 //! Low memory: every allocation of a story fails once, each in a run of its own.
 
 use framecast_tests::{
-    DEVICE, Stage, attributes, batch, frame, inject_pending, joined_batch, roomy,
+    DEVICE, Stage, attributes, batch,
+    copying::{
+        add_mirror, mirror_all, mirror_record, read_tap_pending, start_tap, stop_tap, tap_all,
+    },
+    frame, frames, inject_pending, joined_batch, roomy,
 };
 use framecastctl::{Client, Status};
-use ndis_lab::{NtStatus, Order};
-use protocol::Direction;
+use ndis_lab::{AdapterConfig, NbSpec, NblSpec, NtStatus, Order};
+use protocol::{Direction, FilterInstruction, TapBatch, TapRequest};
+use zerocopy::FromBytes;
 
 const RESOURCES: NtStatus = NtStatus(0xC000_009A_u32.cast_signed());
 
@@ -97,5 +102,77 @@ fn without_memory_a_cancelled_request_still_ends() {
         pending.cancel();
         adapter.release_sends(Order::Forward);
         assert!(pending.is_done());
+    });
+}
+
+/// `return the whole frame`: a filter that allocates and wants everything.
+const EVERYTHING: [FilterInstruction; 1] =
+    [FilterInstruction { code: 0x06, jump_true: 0, jump_false: 0, operand: u32::MAX }];
+
+#[test]
+fn without_memory_a_tap_does_not_start_or_loses_counted_frames() {
+    sweep(|stage| {
+        let Some(()) = expect_resources(stage.driver.start()) else { return };
+        let Some(adapter) = expect_resources(stage.driver.attach(roomy())) else { return };
+        let Some(()) = expect_resources(adapter.start()) else { return };
+        let Some(file) = expect_resources(stage.driver.open(DEVICE)) else { return };
+        let client = Client::new(file);
+        let request = TapRequest { timeout_milliseconds: 60_000, wake_bytes: 30_000, ..tap_all() };
+        let luids = [adapter.config().luid];
+        let started = start_tap(&client, request, &luids, &EVERYTHING);
+        let Some(_) = expect_resources(started) else { return };
+        let read = read_tap_pending(&client);
+        adapter.send_from_above(frames(10, 300));
+        adapter
+            .send_from_above((0..10).map(|it| NblSpec::of(NbSpec::new(frame(it, 300)).unmapped())));
+        assert_eq!(adapter.wire().len(), 20, "the network does not depend on a tap");
+        let stopped = stop_tap(&client).expect("ending takes no memory");
+        assert_eq!(stopped.copied + stopped.dropped.iter().sum::<u64>(), 20);
+        let _ = read.wait();
+    });
+}
+
+#[test]
+fn without_memory_a_waiting_read_is_refused_or_answered() {
+    sweep(|stage| {
+        let Some(()) = expect_resources(stage.driver.start()) else { return };
+        let Some(adapter) = expect_resources(stage.driver.attach(roomy())) else { return };
+        let Some(()) = expect_resources(adapter.start()) else { return };
+        let Some(file) = expect_resources(stage.driver.open(DEVICE)) else { return };
+        let client = Client::new(file);
+        let request = TapRequest { timeout_milliseconds: u32::MAX, wake_bytes: 100, ..tap_all() };
+        let Some(_) = expect_resources(start_tap(&client, request, &[], &[])) else { return };
+        let read = read_tap_pending(&client);
+        adapter.send_from_above([frame(1, 300)]);
+        let answer = read.wait();
+        if expect_resources(answer.status.is_success().then_some(()).ok_or(answer.status)).is_some()
+        {
+            let (batch, _) = TapBatch::read_from_prefix(&answer.output).expect("a batch");
+            assert_eq!(batch.records, 1);
+        }
+    });
+}
+
+#[test]
+fn without_memory_a_mirror_is_not_added_or_loses_counted_frames() {
+    sweep(|stage| {
+        let Some(()) = expect_resources(stage.driver.start()) else { return };
+        let Some(source) = expect_resources(stage.driver.attach(roomy())) else { return };
+        let Some(()) = expect_resources(source.start()) else { return };
+        let target = expect_resources(stage.driver.attach(AdapterConfig::numbered(2)));
+        let Some(target) = target else { return };
+        let Some(()) = expect_resources(target.start()) else { return };
+        let Some(file) = expect_resources(stage.driver.open(DEVICE)) else { return };
+        let client = Client::new(file);
+        let request = mirror_all(source.config().luid, target.config().luid);
+        let added = add_mirror(&client, request, &EVERYTHING);
+        let Some(id) = expect_resources(added) else { return };
+        source.send_from_above(frames(10, 300));
+        let many = NblSpec::many((0..5).map(|number| NbSpec::new(frame(number, 300)).unmapped()));
+        source.send_from_above([many]);
+        assert_eq!(source.wire().len(), 15, "the source does not depend on its mirrors");
+        let record = mirror_record(&client, id);
+        assert_eq!(record.sent, target.wire().len() as u64);
+        assert_eq!(record.sent + record.dropped.iter().sum::<u64>(), 15);
     });
 }

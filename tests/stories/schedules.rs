@@ -4,9 +4,16 @@
 //! processor, `taskset -c 0`, they run twice as fast), and a
 //! `SEED=…` that a failure prints replays it.
 
-use framecast_tests::{Stage, batch, frame, frames, inject_pending, lab, roomy};
-use ndis_lab::{Exploration, Explored, OidQuery, Policy, Schedule, Verdict};
-use protocol::Direction;
+use framecast_tests::{
+    Stage, batch,
+    copying::{
+        add_mirror, mirror_all, mirrors, read_tap_pending, remove_mirror, start_tap, stop_tap,
+        tap_all,
+    },
+    frame, frames, inject_pending, lab, roomy,
+};
+use ndis_lab::{AdapterConfig, Exploration, Explored, OidQuery, Policy, Schedule, Verdict};
+use protocol::{Direction, TapRequest, copies};
 
 /// How many seeds run under each strategy.
 fn seeds() -> u64 {
@@ -115,4 +122,94 @@ fn a_seed_replays_the_real_driver_to_the_same_steps() {
         let differs = first.iter().zip(&again).position(|(one, other)| one != other);
         assert!(first == again, "seed {seed} differs at step {differs:?}");
     }
+}
+
+#[test]
+fn taps_come_and_go_while_frames_pass_in_every_order() {
+    explore("taps", |stage| {
+        let adapter = stage.adapter(roomy());
+        let luid = adapter.config().luid;
+        let request = TapRequest {
+            flags: tap_all().flags | copies::OURS,
+            wake_bytes: 500,
+            timeout_milliseconds: 1,
+            ..tap_all()
+        };
+        stage.lab.run(|scope| {
+            for number in 0..2 {
+                let adapter = &adapter;
+                scope.spawn(move || {
+                    for round in 0..3 {
+                        adapter.send_from_above([frame(number, 300), frame(round, 300)]);
+                        adapter.indicate_from_below([frame(number, 200)], round == 1);
+                    }
+                });
+            }
+            scope.spawn(|| {
+                let client = stage.client();
+                start_tap(&client, request, &[luid], &[]).expect("the tap starts");
+                let first = read_tap_pending(&client).wait();
+                assert!(first.status.is_success(), "{}", first.status);
+                let second = read_tap_pending(&client);
+                stop_tap(&client).expect("the tap stops");
+                let _ = second.wait();
+                start_tap(&client, request, &[], &[]).expect("the tap starts anew");
+                let last = read_tap_pending(&client);
+                last.cancel();
+                let _ = last.wait();
+                let left = read_tap_pending(&client);
+                drop(client);
+                let _ = left.wait();
+            });
+            let client = stage.client();
+            start_tap(&client, request, &[], &[]).expect("the tap starts");
+            let _ = client.inject(luid, Direction::Send, &batch([frame(1, 100)]));
+            adapter.pause();
+            adapter.start().expect("the module starts");
+        });
+    })
+    .expect_clean();
+}
+
+#[test]
+fn mirrors_come_and_go_with_their_adapters_in_every_order() {
+    explore("mirrors", |stage| {
+        let source = stage.adapter(roomy());
+        let to = AdapterConfig::numbered(2);
+        let from = source.config().luid;
+        stage.lab.run(|scope| {
+            for number in 0..2 {
+                let source = &source;
+                scope.spawn(move || {
+                    for round in 0..3 {
+                        source.send_from_above([frame(number, 300), frame(round, 300)]);
+                        source.indicate_from_below([frame(number, 200)], round == 1);
+                    }
+                });
+            }
+            let request = mirror_all(from, to.luid);
+            scope.spawn(move || {
+                let client = stage.client();
+                for _ in 0..3 {
+                    // The target may not be there.
+                    if let Ok(id) = add_mirror(&client, request, &[]) {
+                        let _ = mirrors(&client);
+                        remove_mirror(&client, id).expect("it is there");
+                    }
+                    let _ = add_mirror(&client, request, &[]);
+                }
+            });
+            for _ in 0..2 {
+                let target = stage.adapter(to.clone());
+                target.set_send_policy(Policy::Deferred);
+                let client = stage.client();
+                add_mirror(&client, request, &[]).expect("both are there");
+                target.pause();
+                target.start().expect("the module starts");
+                target.detach();
+            }
+            source.pause();
+        });
+    })
+    .expect_clean();
 }

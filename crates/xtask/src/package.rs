@@ -120,7 +120,7 @@ impl Package {
         if let Some(map) = &image.map {
             package.add("framecast.map", read(map)?);
         }
-        for (name, path) in extras(workspace) {
+        for (name, path) in extras(workspace)? {
             package.add(&name, read(&path)?);
         }
         package.files.sort();
@@ -174,8 +174,15 @@ impl Package {
 }
 
 /// What is packaged beside the driver, by name and where it comes from.
-fn extras(workspace: &Workspace) -> Vec<(String, PathBuf)> {
-    vec![("LICENSE".to_owned(), workspace.root().join("LICENSE"))]
+fn extras(workspace: &Workspace) -> Result<Vec<(String, PathBuf)>> {
+    let mut extras = vec![("LICENSE".to_owned(), workspace.root().join("LICENSE"))];
+    let scripts = workspace.root().join("tests/vm");
+    let wrong = || format!("cannot read {}", scripts.display());
+    for entry in fs::read_dir(&scripts).with_context(wrong)? {
+        let entry = entry.with_context(wrong)?;
+        extras.push((format!("vm/{}", entry.file_name().display()), entry.path()));
+    }
+    Ok(extras)
 }
 
 /// The stamped INF, which keeps every rule and belongs to the driver.

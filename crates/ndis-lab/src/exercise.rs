@@ -16,6 +16,7 @@
 //!
 //! What the actors share: `seat` is an adapter's place, `crew` lets them act, `lists` makes lists,
 //! `forge` makes the bytes of requests, `codes` finds control codes in an image, `chance` draws.
+//! A `story` is what decides, `layout` what there is before anybody acts, `telling` the whole.
 //!
 //! ```no_run
 //! use ndis_lab::exercise::Exercise;
@@ -34,12 +35,14 @@ mod crew;
 mod edges;
 mod forge;
 mod interleaving;
+mod layout;
 mod life;
 mod lists;
 mod outcome;
 mod requests;
 mod seat;
 mod story;
+mod telling;
 mod traffic;
 
 use std::path::{Path, PathBuf};
@@ -141,7 +144,7 @@ impl Exercise {
     ///
     /// When the driver cannot be loaded.
     pub fn tell(&self, story: &Story) -> Result<Outcome, LoadError> {
-        story::tell(self, story)
+        telling::tell(self, story)
     }
 
     /// Tells the story of a seed.

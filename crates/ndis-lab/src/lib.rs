@@ -188,8 +188,8 @@ pub use parameter::Parameter;
 pub use restart_attributes::{GeneralAttributes, RestartAttributes};
 pub use rule::{NAMED, Named, Rule};
 pub use schedule::{
-    Actor, Exploration, Explored, Failure, LastWords, NoSchedule, Object, Schedule, Scope, Step,
-    Strategy, Switch, shrink,
+    Act, Actor, Exploration, Explored, Failure, LastWords, NoSchedule, Object, Schedule, Scope,
+    Step, Strategy, Switch, shrink,
 };
 pub use stack::Stack;
 pub use status::NtStatus;

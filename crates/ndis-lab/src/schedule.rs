@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 
 pub use explore::{Exploration, Explored, Failure};
 pub use last_words::LastWords;
-pub use record::{Object, Step};
+pub use record::{Act, Object, Step};
 pub use run::{Actor, Scope};
 pub use shrink::shrink;
 pub use strategy::Switch;
@@ -60,6 +60,7 @@ pub struct Schedule {
 #[derive(Clone, Debug, Default)]
 struct Log {
     steps: Vec<Step>,
+    acts: Vec<Act>,
     switches: Vec<Switch>,
     decisions: u64,
 }
@@ -123,6 +124,11 @@ impl Schedule {
     /// The same world, in which only these decisions differ from the usual ones.
     pub(crate) fn with_switches(&self, switches: &[Switch]) -> Self {
         Self { forced: Some(switches.into()), log: Arc::default(), ..self.clone() }
+    }
+
+    /// What actors did in the last run.
+    pub(crate) fn acts(&self) -> Vec<Act> {
+        lock(&self.log).as_ref().map(|log| log.acts.clone()).unwrap_or_default()
     }
 
     /// The decisions of the last run that were not the usual ones.

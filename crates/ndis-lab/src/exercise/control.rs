@@ -28,6 +28,10 @@ pub(crate) struct Client {
 }
 
 impl Actor for Client {
+    fn name(&self) -> &'static str {
+        "client"
+    }
+
     fn step(&mut self, chance: &mut Chance) {
         match chance.between(0..=15) {
             0 => self.open(chance),

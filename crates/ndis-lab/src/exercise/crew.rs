@@ -1,6 +1,7 @@
 //! Those who act on a driver at the same time.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,11 +9,14 @@ use std::time::Duration;
 
 use crate::exercise::chance::Chance;
 use crate::lab::Lab;
-use crate::schedule::{Actor as Spawned, Scope, session};
+use crate::schedule::{Act, Actor as Spawned, Scope, session};
 use crate::sync;
 
 /// One who acts on the driver, a step at a time.
 pub(crate) trait Actor: Send {
+    /// What it is called.
+    fn name(&self) -> &'static str;
+
     /// Does a step, as chance has it.
     fn step(&mut self, chance: &mut Chance);
 
@@ -25,6 +29,8 @@ pub(crate) struct Role {
     pub(crate) actor: Box<dyn Actor>,
     pub(crate) chance: Chance,
     pub(crate) steps: u64,
+    /// The numbers of the steps that it does, if it does not do all.
+    pub(crate) only: Option<BTreeSet<u64>>,
 }
 
 /// Calls for whoever gives back what is held: actors ring it when they begin to wait.
@@ -35,6 +41,11 @@ impl Bell {
     pub(crate) fn ring(&self) {
         self.0.fetch_add(1, Ordering::AcqRel);
         session::wake(self.key());
+    }
+
+    /// Waits until it has rung.
+    fn wait(&self) {
+        sync::poll(Some(self.key()), None, || self.rung() > 0);
     }
 
     /// Waits until it has rung more than so many times. On real threads, who rings may come to
@@ -64,16 +75,21 @@ pub(crate) fn act(
     tend: impl Fn(),
 ) -> Vec<String> {
     let left = Arc::new(AtomicU64::new(roles.len() as u64));
-    let spawn = |role| {
+    // None begins before all are there: so an actor has the same number in every story.
+    let begin = Arc::new(Bell::default());
+    let spawn = |(actor, role)| {
         let (lab, bell, left) = (lab.clone(), Arc::clone(bell), Arc::clone(&left));
+        let begin = Arc::clone(&begin);
         scope.spawn(move || {
-            let trouble = play(role, &lab);
+            begin.wait();
+            let trouble = play(role, actor, &lab);
             left.fetch_sub(1, Ordering::AcqRel);
             bell.ring();
             trouble
         })
     };
-    let actors: Vec<_> = roles.into_iter().map(spawn).collect();
+    let actors: Vec<_> = roles.into_iter().enumerate().map(spawn).collect();
+    begin.ring();
     loop {
         let rung = bell.rung();
         tend();
@@ -86,15 +102,21 @@ pub(crate) fn act(
 }
 
 /// Plays a role; says what stopped it, if anything did.
-fn play(mut role: Role, lab: &Lab) -> Option<String> {
+fn play(mut role: Role, actor: usize, lab: &Lab) -> Option<String> {
     let played = panic::catch_unwind(AssertUnwindSafe(|| {
-        for _ in 0..role.steps {
+        for number in 1..=role.steps {
             if !lab.verdict().is_clean() {
                 break;
             }
-            role.actor.step(&mut role.chance);
-            if role.chance.one_in(8) {
-                sync::sleep(Duration::from_micros(role.chance.between(0..=200)));
+            // A stream for each, so that no step depends on those before it.
+            let mut chance = role.chance.fork();
+            if role.only.as_ref().is_some_and(|only| !only.contains(&number)) {
+                continue;
+            }
+            session::note_act(role.actor.name(), Act { actor, number });
+            role.actor.step(&mut chance);
+            if chance.one_in(8) {
+                sync::sleep(Duration::from_micros(chance.between(0..=200)));
             }
         }
         role.actor.end();

@@ -33,6 +33,10 @@ const OID_STATUSES: [NtStatus; 5] = [
 pub(crate) struct Edges(pub(crate) Arc<Seat>);
 
 impl Actor for Edges {
+    fn name(&self) -> &'static str {
+        "edges"
+    }
+
     fn step(&mut self, chance: &mut Chance) {
         let order = chance.pick(&[Order::Forward, Order::Reverse, Order::OneByOne]);
         match chance.between(0..=11) {

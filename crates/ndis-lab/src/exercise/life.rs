@@ -36,6 +36,10 @@ pub(crate) struct Life {
 }
 
 impl Actor for Life {
+    fn name(&self) -> &'static str {
+        "life"
+    }
+
     fn step(&mut self, chance: &mut Chance) {
         match chance.between(0..=19) {
             0..=4 => self.restart(chance),

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::exercise::Story;
-use crate::schedule::Switch;
+use crate::schedule::{Act, Switch};
 use crate::violation::Violation;
 
 /// What a story came to.
@@ -26,6 +26,9 @@ pub struct Outcome {
     pub schedule: Option<String>,
     /// What it did wrong, in the order it did.
     pub findings: Vec<Finding>,
+    /// What the actors of a story that broke a rule did, under a schedule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<Act>,
     /// The unusual decisions of the schedule of a story that broke a rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub switches: Vec<Switch>,
@@ -46,6 +49,7 @@ impl Outcome {
             calls: 0,
             schedule: None,
             findings: Vec::new(),
+            acts: Vec::new(),
             switches: Vec::new(),
             trace: Vec::new(),
         }

@@ -71,6 +71,10 @@ const OID_IDS: u64 = 3;
 pub(crate) struct Asker(pub(crate) Arc<Seat>);
 
 impl Actor for Asker {
+    fn name(&self) -> &'static str {
+        "asker"
+    }
+
     fn step(&mut self, chance: &mut Chance) {
         let length = chance.size(0..=96);
         let query = OidQuery {
@@ -93,6 +97,10 @@ impl Actor for Asker {
 pub(crate) struct Announcer(pub(crate) Arc<Seat>);
 
 impl Actor for Announcer {
+    fn name(&self) -> &'static str {
+        "announcer"
+    }
+
     fn step(&mut self, chance: &mut Chance) {
         let length = chance.size(0..=64);
         let bytes = chance.bytes(length);

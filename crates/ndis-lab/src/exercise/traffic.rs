@@ -17,6 +17,10 @@ const RECEIVE_HINTS: [u32; 4] = [0, 0x100, 0x800, 0x2000];
 pub(crate) struct Sender(pub(crate) Arc<Seat>);
 
 impl Actor for Sender {
+    fn name(&self) -> &'static str {
+        "sender"
+    }
+
     fn step(&mut self, chance: &mut Chance) {
         let seat = &self.0;
         let form = Form { mtu: seat.config.mtu, receive: false };
@@ -41,6 +45,10 @@ impl Actor for Sender {
 pub(crate) struct Receiver(pub(crate) Arc<Seat>);
 
 impl Actor for Receiver {
+    fn name(&self) -> &'static str {
+        "receiver"
+    }
+
     fn step(&mut self, chance: &mut Chance) {
         let chain = lists::chain(chance, Form { mtu: self.0.config.mtu, receive: true });
         let resources = chance.one_in(3);

@@ -51,11 +51,13 @@ pub(crate) struct Arguments {
     /// Guard memory in every story, not only in every second
     #[arg(long)]
     guarded: bool,
-    /// How often a story that fails under a schedule is tried with fewer decisions
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    /// How often a story that fails under a schedule is tried with fewer decisions, and with fewer
+    /// acts
+    #[arg(long, value_name = "N", default_value_t = 300)]
     attempts: usize,
     /// Print one line an event; columns: thread (under a schedule) or number, processor, IRQL, way
-    /// (> the driver calls, < it is called, = it returns, + a thread begins, ! a rule is broken),
+    /// (> the driver calls, < it is called, = it returns, + a thread begins, * an actor acts, ! a rule is
+    /// broken),
     /// function, object, status
     #[arg(long, requires = "seed", conflicts_with = "seeds")]
     trace: bool,

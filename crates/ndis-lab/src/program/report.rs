@@ -85,6 +85,7 @@ impl Report {
         self.clean = false;
         // The shortest story has all that is needed of these.
         outcome.trace.clear();
+        outcome.acts.clear();
         outcome.switches.clear();
         let failure = Failure { outcome, replay, shortest };
         let text = failure.to_string();

@@ -11,35 +11,91 @@ use super::worker::Worker;
 /// The shortest story that fails as another does.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Shortest {
-    /// How many unusual decisions the schedule of the story that failed made.
+    /// How many things actors did in the story that failed.
+    acts: usize,
+    /// How many of them are needed.
+    needed_acts: usize,
+    /// How many unusual decisions its schedule made.
     decisions: usize,
     /// How many of them are needed.
-    needed: usize,
-    /// What happens when only these are made, one line a step.
+    needed_decisions: usize,
+    /// What happens when only these are done and made, one line a step.
     trace: Vec<String>,
 }
 
 impl Shortest {
-    /// Leaves out decisions of a story that failed; each trial is told by the worker, `attempts` at
-    /// most. `None` for a story without a schedule, which no decisions made.
+    /// Leaves out of a story that failed what decisions and acts it can; each trial is told by the
+    /// worker, `attempts` of each kind at most. `None` for a story without a schedule: it does not
+    /// replay exactly.
     pub(crate) fn of(outcome: &Outcome, worker: &mut Worker, attempts: usize) -> Option<Self> {
         outcome.schedule.as_ref()?;
-        let decisions = outcome.switches.len();
-        let story = Story { fault: outcome.fault, ..Story::of(outcome.seed) };
-        let (needed, trace) = shrink(outcome.switches.clone(), attempts, |fewer| {
-            let trial = Story { switches: Some(fewer.to_vec()), ..story.clone() };
-            let told = worker.tell(&trial).ok()?;
-            (told.first_rule() == outcome.first_rule()).then_some((told.switches, told.trace))
+        let mut search = Search {
+            story: Story {
+                fault: outcome.fault,
+                acts: Some(outcome.acts.clone()),
+                switches: Some(outcome.switches.clone()),
+                ..Story::of(outcome.seed)
+            },
+            rule: outcome.first_rule()?,
+            trace: outcome.trace.clone(),
+            worker,
+            attempts,
+        };
+        search.leave_out(|story| &mut story.switches, |told| told.switches);
+        search.leave_out(|story| &mut story.acts, |told| told.acts);
+        search.leave_out(|story| &mut story.switches, |told| told.switches);
+        let left = |things: Option<usize>| things.unwrap_or_default();
+        Some(Self {
+            acts: outcome.acts.len(),
+            needed_acts: left(search.story.acts.as_ref().map(Vec::len)),
+            decisions: outcome.switches.len(),
+            needed_decisions: left(search.story.switches.as_ref().map(Vec::len)),
+            trace: search.trace,
+        })
+    }
+}
+
+/// The search for the shortest story.
+struct Search<'s> {
+    /// The shortest so far that fails alike.
+    story: Story,
+    /// The rule that it is to break first.
+    rule: &'s str,
+    /// What happens in it.
+    trace: Vec<String>,
+    worker: &'s mut Worker,
+    attempts: usize,
+}
+
+impl Search<'_> {
+    /// Leaves out things of one kind; `came_about` are those that there were.
+    fn leave_out<I: Clone>(
+        &mut self,
+        things: impl Fn(&mut Story) -> &mut Option<Vec<I>>,
+        came_about: impl Fn(Outcome) -> Vec<I>,
+    ) {
+        let all = things(&mut self.story).clone().unwrap_or_default();
+        let (needed, trace) = shrink(all, self.attempts, |fewer| {
+            let mut trial = self.story.clone();
+            *things(&mut trial) = Some(fewer.to_vec());
+            let mut told = self.worker.tell(&trial).ok()?;
+            let alike = told.first_rule() == Some(self.rule);
+            let trace = std::mem::take(&mut told.trace);
+            alike.then(|| (came_about(told), trace))
         });
-        let trace = trace.unwrap_or_else(|| outcome.trace.clone());
-        Some(Self { decisions, needed: needed.len(), trace })
+        *things(&mut self.story) = Some(needed);
+        self.trace = trace.unwrap_or_else(|| std::mem::take(&mut self.trace));
     }
 }
 
 impl fmt::Display for Shortest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { decisions, needed, trace } = self;
-        writeln!(f, "    the shortest that fails alike needs {needed} of {decisions} decisions:")?;
+        let Self { acts, needed_acts, decisions, needed_decisions, trace } = self;
+        writeln!(
+            f,
+            "    the shortest that fails alike needs {needed_acts} of {acts} acts and \
+             {needed_decisions} of {decisions} decisions:"
+        )?;
         writeln!(f, "    {}", Step::COLUMNS)?;
         trace.iter().try_for_each(|step| writeln!(f, "    {step}"))
     }

@@ -137,7 +137,8 @@ fn crashed(story: &Story, rule: &str, message: impl Into<String>, said: &str) ->
     let mut outcome = Outcome::ended_by(story, finding);
     if let Some(words) = LastWords::find(said) {
         outcome.schedule = Some(words.schedule);
-        (outcome.switches, outcome.trace) = (words.switches, words.trace);
+        (outcome.acts, outcome.switches) = (words.acts, words.switches);
+        outcome.trace = words.trace;
     }
     outcome
 }

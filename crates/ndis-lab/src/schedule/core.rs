@@ -83,7 +83,9 @@ pub(crate) struct Thread {
     pub(crate) wait: Option<Wait>,
     pub(crate) level: Irql,
     pub(crate) processor: usize,
-    /// How many scheduling points it has reached.
+    /// The number of its last act.
+    pub(crate) act: u64,
+    /// How many scheduling points it has reached since.
     pub(crate) points: u64,
     /// Whether it has done nothing since it last waited for a change.
     pub(crate) polling: bool,
@@ -162,6 +164,7 @@ impl Core {
             wait: None,
             level: if procedure { Irql::DISPATCH } else { Irql::PASSIVE },
             processor,
+            act: 0,
             points: 0,
             polling: false,
             baton: Arc::default(),
@@ -330,13 +333,13 @@ impl Core {
             next_in_turn.unwrap_or(candidates[0])
         };
         let mut next = usual;
-        let point = self.threads[last].points;
+        let Thread { act, points: point, .. } = self.threads[last];
         if candidates.len() > 1 {
-            let choice = Choice { last: (last, point), candidates: &candidates, usual, tired };
+            let choice = Choice { last: (last, act, point), candidates: &candidates, usual, tired };
             next = self.chooser.choose(&choice);
         }
         if next != usual {
-            self.switches.push(Switch { thread: last, point, to: next });
+            self.switches.push(Switch { thread: last, act, point, to: next });
         }
         self.streak = if next == last { self.streak + 1 } else { 0 };
         self.place(next);

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::schedule::Switch;
 use crate::schedule::core::Core;
+use crate::schedule::{Act, Switch};
 
 /// What begins the line of standard error that has last words, as JSON.
 const HEAD: &str = "    run      ";
@@ -19,6 +19,8 @@ static WANTED: AtomicBool = AtomicBool::new(false);
 pub struct LastWords {
     /// Its schedule, as it is written.
     pub schedule: String,
+    /// What actors did.
+    pub acts: Vec<Act>,
     /// The decisions that were not the usual ones.
     pub switches: Vec<Switch>,
     /// What happened, one line a step.
@@ -55,6 +57,7 @@ impl LastWords {
         }
         let words = Self {
             schedule: replay.trim_start_matches("SEED=").to_owned(),
+            acts: core.record.acts.clone(),
             switches: core.switches.clone(),
             trace: core.record.steps.iter().map(ToString::to_string).collect(),
         };

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::irql::Irql;
 use crate::rule::Rule;
 
@@ -10,7 +12,7 @@ use crate::rule::Rule;
 ///
 /// Its line has fixed columns: thread, processor, IRQL, what kind of event (`>` the driver calls
 /// the lab, `<` the lab calls the driver, `=` the driver returns, `+` a thread comes into being,
-/// `!` a rule is broken), the function, the object. Equal runs have equal steps: an object in
+/// `*` an actor acts, `!` a rule is broken), the function, the object. Equal runs have equal steps: an object in
 /// memory is told by a number, in the order in which objects appear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -69,6 +71,18 @@ pub(crate) fn end_at(steps: &mut Vec<Step>, rule: Rule) {
     steps.truncate(first.map_or(steps.len(), |first| first + 1));
 }
 
+/// One of the things that an actor does.
+///
+/// A thread's decisions are counted from the last act on, so that they mean the same when earlier
+/// acts are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Act {
+    /// The actor, from 0.
+    pub actor: usize,
+    /// Which of the actor's acts, from 1.
+    pub number: u64,
+}
+
 /// How many steps are kept.
 const STEPS: usize = 200_000;
 
@@ -76,6 +90,8 @@ const STEPS: usize = 200_000;
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) steps: Vec<Step>,
+    /// What actors did, in order.
+    pub(crate) acts: Vec<Act>,
     /// The numbers of objects in memory.
     numbers: BTreeMap<u64, u64>,
     next: u64,

@@ -98,6 +98,7 @@ impl Drop for Whole<'_> {
         self.machine.set_clock(core.now);
         *lock(&self.schedule.log) = Some(Log {
             steps: std::mem::take(&mut core.record.steps),
+            acts: std::mem::take(&mut core.record.acts),
             switches: std::mem::take(&mut core.switches),
             decisions: core.decisions,
         });

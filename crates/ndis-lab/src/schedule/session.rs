@@ -11,7 +11,7 @@ use crate::rule::Rule;
 use crate::schedule::core::{Core, Job, On, Task, Wait};
 use crate::schedule::last_words::LastWords;
 use crate::schedule::pool;
-use crate::schedule::record::{Object, Step};
+use crate::schedule::record::{Act, Object, Step};
 use crate::sync::lock;
 use crate::trace::Way;
 
@@ -133,6 +133,16 @@ pub(crate) fn note(way: Way, function: &'static str, object: u64) {
     if let Some(seat) = seat() {
         lock(&seat.session.core).note(seat.thread, kind, function, object);
     }
+}
+
+/// Notes that this thread, which is an actor, begins to act.
+pub(crate) fn note_act(role: &'static str, act: Act) {
+    let Some(seat) = seat() else { return };
+    let mut core = lock(&seat.session.core);
+    let thread = &mut core.threads[seat.thread];
+    (thread.act, thread.points) = (act.number, 0);
+    core.record.acts.push(act);
+    core.note(seat.thread, '*', role, act.number);
 }
 
 /// Notes a breach.

@@ -1,22 +1,20 @@
 //! The least that still fails.
 
-use crate::schedule::Switch;
-
-/// Leaves decisions out of a failing run for as long as it fails alike: halves first, then ever
-/// smaller parts.
+/// Leaves things out for as long as what is left fails alike: halves first, then ever smaller
+/// parts.
 ///
-/// `fails` runs with some decisions and says, if the run fails alike, which decisions came about
-/// (without some others may not) and what else is worth keeping of it. It is asked `attempts` times
-/// at most. Returns the decisions that are needed, and what was kept of the last run that was
-/// shorter than the one before.
-pub fn shrink<T>(
-    switches: Vec<Switch>,
+/// `fails` tries with some of the things and says, if it fails alike, which of them came about
+/// (without some others may not) and what else is worth keeping. It is asked `attempts` times at
+/// most. Returns the things that are needed, and what was kept of the last try that failed with
+/// fewer than before.
+pub fn shrink<I: Clone, T>(
+    things: Vec<I>,
     attempts: usize,
-    mut fails: impl FnMut(&[Switch]) -> Option<(Vec<Switch>, T)>,
-) -> (Vec<Switch>, Option<T>) {
-    let (mut needed, mut kept, mut left) = (switches, None, attempts);
-    let mut part = needed.len();
-    while part > 0 && left > 0 {
+    mut fails: impl FnMut(&[I]) -> Option<(Vec<I>, T)>,
+) -> (Vec<I>, Option<T>) {
+    let (mut needed, mut kept, mut left) = (things, None, attempts);
+    let mut part = needed.len().div_ceil(2);
+    while !needed.is_empty() && left > 0 {
         let mut at = 0;
         while at < needed.len() && left > 0 {
             left -= 1;
@@ -29,7 +27,10 @@ pub fn shrink<T>(
                 _ => at += part,
             }
         }
-        part /= 2;
+        if part == 1 {
+            break;
+        }
+        part = part.div_ceil(2);
     }
     (needed, kept)
 }
@@ -37,17 +38,34 @@ pub fn shrink<T>(
 #[cfg(test)]
 mod tests {
     use super::shrink;
-    use crate::schedule::Switch;
 
     #[test]
-    fn only_the_decisions_that_matter_are_left() {
-        let all: Vec<_> = (0..100).map(|point| Switch { thread: 0, point, to: 1 }).collect();
-        let matter = |switch: &&Switch| switch.point == 17 || switch.point == 80;
-        let (needed, kept) = shrink(all, 1000, |fewer| {
-            let fails = fewer.iter().filter(matter).count() == 2;
-            fails.then(|| (fewer.to_vec(), fewer.len()))
-        });
-        assert_eq!(needed.iter().map(|it| it.point).collect::<Vec<_>>(), [17, 80]);
-        assert_eq!(kept, Some(2));
+    fn only_what_matters_is_left() {
+        for all in [0, 1, 2, 3, 100] {
+            let matter: Vec<u32> = [0, 2, 80].into_iter().filter(|it| *it < all).collect();
+            let (needed, _) = shrink((0..all).collect(), 1000, |fewer| {
+                let fails = matter.iter().all(|it| fewer.contains(it));
+                fails.then(|| (fewer.to_vec(), ()))
+            });
+            assert_eq!(needed, matter, "of {all}");
+        }
+    }
+
+    #[test]
+    fn what_was_kept_is_of_the_last_that_failed_with_fewer() {
+        let fails = |fewer: &[u32]| fewer.contains(&7).then(|| (fewer.to_vec(), fewer.len()));
+        assert_eq!(shrink((0..10).collect(), 1000, fails), (vec![7], Some(1)));
+        assert_eq!(shrink(vec![7], 1000, fails), (vec![7], None));
+    }
+
+    #[test]
+    fn attempts_are_bounded() {
+        let mut asked = 0;
+        let never = |_: &[u32]| -> Option<(Vec<u32>, ())> {
+            asked += 1;
+            None
+        };
+        assert_eq!(shrink((0..1000).collect(), 50, never).0.len(), 1000);
+        assert_eq!(asked, 50);
     }
 }

@@ -35,7 +35,9 @@ impl Random {
 pub struct Switch {
     /// The thread that was running.
     pub thread: usize,
-    /// How many scheduling points it had reached.
+    /// The number of its last act; 0 before the first.
+    pub act: u64,
+    /// How many scheduling points it had reached since.
     pub point: u64,
     /// The thread that went on.
     pub to: usize,
@@ -47,13 +49,17 @@ pub(crate) enum Chooser {
     Walk(Random),
     Priorities(Priorities),
     /// Only these decisions differ from the usual ones.
-    Forced(HashMap<(usize, u64), usize>),
+    Forced(HashMap<Place, usize>),
 }
+
+/// Where a decision is taken: a thread, the number of its last act, and how many points it has
+/// reached since.
+pub(crate) type Place = (usize, u64, u64);
 
 /// What there is to choose from.
 pub(crate) struct Choice<'a> {
-    /// The thread that ran last, and how many points it has reached.
-    pub(crate) last: (usize, u64),
+    /// Where the thread is that ran last.
+    pub(crate) last: Place,
     /// The threads that can go on, lowest first; two at least.
     pub(crate) candidates: &'a [usize],
     /// The one that goes on unless something speaks against it.
@@ -72,7 +78,7 @@ impl Chooser {
     }
 
     pub(crate) fn forced(switches: &[Switch]) -> Self {
-        Self::Forced(switches.iter().map(|it| ((it.thread, it.point), it.to)).collect())
+        Self::Forced(switches.iter().map(|it| ((it.thread, it.act, it.point), it.to)).collect())
     }
 
     pub(crate) fn choose(&mut self, choice: &Choice<'_>) -> usize {

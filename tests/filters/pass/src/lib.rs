@@ -43,17 +43,11 @@ pub struct Module {
     /// NDIS' handle; null while the place is free.
     filter: AtomicPtr<c_void>,
     running: AtomicBool,
-    /// Whether a send is being passed on.
-    sending: AtomicBool,
 }
 
 impl Module {
     const fn free() -> Self {
-        Self {
-            filter: AtomicPtr::new(ptr::null_mut()),
-            running: AtomicBool::new(false),
-            sending: AtomicBool::new(false),
-        }
+        Self { filter: AtomicPtr::new(ptr::null_mut()), running: AtomicBool::new(false) }
     }
 
     fn filter(&self) -> Handle {
@@ -63,6 +57,9 @@ impl Module {
 
 /// Room for as many adapters as a test has.
 static MODULES: [Module; 16] = [const { Module::free() }; 16];
+
+/// Whether a send is being passed on.
+static SENDING: AtomicBool = AtomicBool::new(false);
 
 /// Registers the filter.
 ///
@@ -111,12 +108,15 @@ unsafe extern "system" fn send(module: &Module, lists: *mut List, port: u32, fla
         unsafe { touch_ninth(lists) };
     }
     if module.running.load(Ordering::Acquire) || cfg!(feature = "passes-while-paused") {
-        let meets = module.sending.swap(true, Ordering::AcqRel);
-        if !(meets && cfg!(feature = "forgets-sends-that-meet")) {
+        let forgets = cfg!(feature = "forgets-sends-that-meet");
+        let meets = forgets && SENDING.swap(true, Ordering::AcqRel);
+        if !meets {
             // SAFETY: the lists are the caller's own, passed on as they came.
             unsafe { NdisFSendNetBufferLists(module.filter(), lists, port, flags) };
         }
-        module.sending.store(false, Ordering::Release);
+        if forgets {
+            SENDING.store(false, Ordering::Release);
+        }
         return;
     }
     let mut list = lists;

@@ -1,5 +1,6 @@
 //! The file that ships: what it is, and what it wants of the system.
 
+use crate::callers::callers;
 use framecast_tests::driver_file;
 use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, Import, PeFile64};
 use object::{LittleEndian as LE, Object, ObjectSection, pe};
@@ -115,9 +116,28 @@ fn only_the_kernel_and_ndis_are_asked_and_by_name() {
 #[test]
 fn there_is_no_way_to_a_bug_check() {
     with_image(|image| {
-        let names: Vec<_> = imports(image).into_iter().map(|(_, name)| name).collect();
-        let ways = |name: &&String| name.contains("BugCheck") || name.contains("RaiseStatus");
-        assert_eq!(names.iter().find(ways), None, "panic paths are not there");
+        let names = imports(image).into_iter().map(|(_, name)| name);
+        let is_way = |name: &String| name.contains("BugCheck") || name.contains("RaiseStatus");
+        let mut ways = Vec::new();
+        for name in names.filter(is_way) {
+            let callers = callers(&driver_file(), image, &name);
+            assert!(!callers.is_empty(), "{name} is imported, and nobody is found who calls it");
+            ways.extend(callers.iter().map(ToString::to_string));
+        }
+        assert!(ways.is_empty(), "there are ways to a bug check:\n{}", ways.join("\n"));
+    });
+}
+
+#[test]
+fn who_calls_an_import_is_found_and_named() {
+    with_image(|image| {
+        let callers = callers(&driver_file(), image, "NdisFPauseComplete");
+        assert!(!callers.is_empty());
+        for caller in callers.iter().map(ToString::to_string) {
+            assert!(caller.starts_with("framecast::ndis::origin::"), "{caller}");
+            assert!(caller.contains("src/ndis/origin.rs:"), "{caller}");
+            assert!(caller.ends_with(" calls NdisFPauseComplete"), "{caller}");
+        }
     });
 }
 

@@ -2,6 +2,7 @@
 
 mod any_filter;
 mod attributes;
+mod callers;
 mod control;
 mod copying;
 mod cost;

@@ -3,7 +3,7 @@
 use std::{fmt, fs::File, path::Path};
 
 use anyhow::{Context as _, Result};
-use pdb_addr2line::{Context, ContextPdbData, pdb::PDB};
+use pdb_addr2line::{Context, ContextPdbData, TypeFormatterFlags, pdb::PDB};
 
 /// The symbols of a driver.
 pub struct Symbols<'d> {
@@ -41,7 +41,9 @@ pub fn with_symbols<R>(image: &Path, work: impl FnOnce(&Symbols<'_>) -> R) -> Re
     let unreadable = || format!("cannot read {}", path.display());
     let pdb = PDB::open(File::open(&path).with_context(unreadable)?).with_context(unreadable)?;
     let data = ContextPdbData::try_from_pdb(pdb).with_context(unreadable)?;
-    let context = data.make_context().with_context(unreadable)?;
+    let names = TypeFormatterFlags::NO_FUNCTION_RETURN | TypeFormatterFlags::NO_ARGUMENTS;
+    let context = data.make_context_with_formatter_flags(names);
+    let context = context.with_context(unreadable)?;
     Ok(work(&Symbols { context }))
 }
 
@@ -54,7 +56,12 @@ impl Symbols<'_> {
         let frame = |frame: &pdb_addr2line::Frame<'_>| Frame {
             function: frame.function.clone().unwrap_or_default(),
             line: match (&frame.file, frame.line) {
-                (Some(file), Some(line)) => format!("{}:{line}", file.replace('\\', "/")),
+                (Some(file), Some(line)) => {
+                    let file = file.replace('\\', "/");
+                    // The kit calls the repository so.
+                    let (_, file) = file.rsplit_once("framecast/").unwrap_or(("", &file));
+                    format!("{file}:{line}")
+                }
                 _ => String::new(),
             },
         };

@@ -20,15 +20,14 @@ use super::{Check, Mutant};
 use crate::workspace::Workspace;
 
 /// The stories that do not run the driver that they are told of.
-const BESIDE: &[&str] =
-    &["any_filter", "demo", "image", "mutants", "package", "plan", "state", "ui"];
+const BESIDE: &[&str] = &["any_filter", "demo", "mutants", "package", "plan", "state", "ui"];
 
 /// The stories that are told first: those that assert nothing before the lab's verdict.
 const FIRST: &str = "verdict";
 
-/// The stories that take long, for they try many seeds or make every allocation fail. They are told
-/// last, and of a mutant only if what is expected has not been found yet.
-const LONG: &[&str] = &["exercise", "faults", "schedules"];
+/// The stories that take long: they count instructions, try many seeds, or make every allocation
+/// fail. They are told last, and of a mutant only if what is expected has not been found yet.
+const LONG: &[&str] = &["cost", "exercise", "faults", "schedules"];
 
 /// How long one story of a mutant may take: longer than a pause that never completes, ten seconds.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -12,6 +12,9 @@
 //! - **Every request is answered once.** [`SendRequest`], [`ReceiveIndication`], [`OidRequest`]
 //!   and [`ControlRequest`] are moved into their answer; one that is dropped instead is answered
 //!   with a failure, or passed back.
+//! - **Others' frames are looked at, not touched.** A [`FrameView`] gives copies of bytes, never
+//!   references, and lives no longer than the call that brought the frame.
+//! - **What many read, one replaces.** A [`Published`] value ends when its last reader has left.
 //! - **Memory may run out.** Every allocation answers with [`Error::Resources`].
 //!
 //! What types cannot say is what [`core::mem::forget`] does: a request that is forgotten is never

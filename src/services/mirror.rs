@@ -12,10 +12,13 @@
 //! - What it originated comes past another module where adapters stand on each other: it is known
 //!   by where its bytes lie, whichever drivers have passed it on.
 //! - What NDIS loops back says so.
+//! - What left the machine and comes back by the network looks like any frame: see
+//!   [`echoes`](super::echoes).
 
 use super::{
     client::Client,
     control::{self, TOO_SMALL},
+    echoes::Echoes,
     selection::Selection,
     ticket::Ticket,
 };
@@ -25,7 +28,7 @@ use crate::{
     },
     ndis::{
         ControlRequest, Dispatched, Error, FrameView, ListView, NetBufferList, Pools, Result,
-        Shared, Status,
+        Shared, Status, system_time,
     },
 };
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -48,6 +51,7 @@ pub struct Mirror {
     selection: Selection,
     /// The number of the handle that added it.
     owner: u64,
+    echoes: Echoes,
     sent: AtomicU64,
     bytes: AtomicU64,
     filtered: AtomicU64,
@@ -153,6 +157,7 @@ impl Order {
             tag: self.request.tag,
             selection: self.selection,
             owner,
+            echoes: Echoes::new(),
             sent: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             filtered: AtomicU64::new(0),
@@ -223,6 +228,7 @@ impl Mirror {
             pools,
             batch: Batch::new(pools),
             joined: false,
+            time: system_time(),
         };
         let mut workspace = Workspace::new();
         for list in traffic.lists() {
@@ -266,6 +272,7 @@ struct Call<'m, 'p, 'c> {
     batch: Batch<'p, Ticket>,
     /// Whether the next frame goes into the list of the one before it.
     joined: bool,
+    time: u64,
 }
 
 impl<'c> Call<'_, '_, 'c> {
@@ -314,6 +321,9 @@ impl<'c> Call<'_, '_, 'c> {
         };
         if frame.changes().contains(Changes::INCOMPLETE) || frame.len() < LEAST as usize {
             return self.drop_one(MirrorDrop::Incomplete);
+        }
+        if self.mirror.echoes.is_echo(frame, self.time) {
+            return self.drop_one(MirrorDrop::Loop);
         }
         if let Err(error) = self.add(frame, wanted.max(LEAST), is_one) {
             self.drop_one(match error {

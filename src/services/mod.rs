@@ -2,8 +2,10 @@
 
 pub mod client;
 pub mod control;
+pub mod echoes;
 pub mod inject;
 pub mod mirror;
+mod records;
 pub mod selection;
 pub mod tap;
 pub mod ticket;

@@ -12,39 +12,37 @@
 use super::{
     client::Client,
     control::{self, TOO_SMALL},
+    records::Records,
     selection::Selection,
 };
 use crate::{
     filter::{Framecast, traffic::Traffic},
     ndis::{
-        Cancel, ControlRequest, Deadline, Dispatched, Error, PendingControl, RING_ALIGNMENT,
-        Result, Ring, Shared, SpinLock, Status, TIME_UNIT_NANOSECONDS, Work, WorkItem, system_time,
-        try_slice, wait_for_deadlines,
+        Cancel, ControlRequest, Deadline, Dispatched, Error, PendingControl, Result, Ring, Shared,
+        SpinLock, Status, TIME_UNIT_NANOSECONDS, Work, WorkItem, try_slice, wait_for_deadlines,
     },
 };
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
-use protocol::{
-    Reason, TAP_DROPS, TapBatch, TapDrop, TapRecord, TapReply, TapRequest, copies, limits, record,
-};
-use wire::{Changes, Source, Transmission, WireError, WireFrame, Workspace};
-use zerocopy::{FromBytes, IntoBytes};
+use protocol::{TAP_DROPS, TapBatch, TapDrop, TapReply, TapRequest, copies, limits, record};
+use wire::{Transmission, WireError, Workspace};
+use zerocopy::FromBytes;
 
 /// One tap: what it wants, and what it has copied and nobody has read.
 pub struct Tap {
     flags: u32,
     /// Which adapters; all, where it is empty.
     luids: Option<Box<[u64]>>,
-    selection: Selection,
-    ring: Ring,
+    pub(super) selection: Selection,
+    pub(super) ring: Ring,
     wake_bytes: usize,
     timeout: Option<u32>,
-    counts: Counts,
+    pub(super) counts: Counts,
     /// Frames lost since the last record.
-    lost: AtomicU32,
+    pub(super) lost: AtomicU32,
     read: SpinLock<Option<WaitingRead>>,
     /// Whether there is a read to be answered: what the data path looks at.
-    is_awaited: AtomicBool,
+    pub(super) is_awaited: AtomicBool,
     /// The deadline of the read has passed.
     is_due: AtomicBool,
     /// The number of the last read that was cancelled.
@@ -56,10 +54,10 @@ pub struct Tap {
 
 /// What a tap counts.
 #[derive(Default)]
-struct Counts {
-    copied: AtomicU64,
-    filtered: AtomicU64,
-    dropped: [AtomicU64; TAP_DROPS],
+pub(super) struct Counts {
+    pub(super) copied: AtomicU64,
+    pub(super) filtered: AtomicU64,
+    pub(super) dropped: [AtomicU64; TAP_DROPS],
 }
 
 /// A read that waits for records.
@@ -248,7 +246,7 @@ impl Tap {
     ///
     /// `<= DISPATCH_LEVEL`.
     pub fn copy(this: &Shared<Self>, traffic: &Traffic<'_>) {
-        let mut call = Call { tap: this, traffic, time: system_time(), copied: 0, dropped: 0 };
+        let mut records = Records::new(this, traffic);
         let mut workspace = Workspace::new();
         for list in traffic.lists() {
             if traffic.is_looped_back(list) {
@@ -259,20 +257,20 @@ impl Tap {
             let limit = traffic.wire_limit(&offloads);
             for frame in list.frames() {
                 match Transmission::new(&frame, offloads, limit, None, &mut workspace) {
-                    Ok(transmission) => call.frames(transmission, 0),
-                    Err(WireError::Unreadable) => call.drop_one(TapDrop::Unreadable),
+                    Ok(transmission) => records.frames(transmission, 0),
+                    Err(WireError::Unreadable) => records.drop_one(TapDrop::Unreadable),
                     Err(WireError::TooLong | WireError::Malformed) => {
                         let as_it_is = Transmission::as_it_is(&frame, &mut workspace);
-                        call.frames(as_it_is, record::INCOMPLETE);
+                        records.frames(as_it_is, record::INCOMPLETE);
                     }
                 }
             }
         }
-        call.end();
+        records.end();
     }
 
     /// Whether a read is to be answered for what there is.
-    fn has_enough(&self) -> bool {
+    pub(super) fn has_enough(&self) -> bool {
         self.ring.used() >= self.wake_bytes
     }
 
@@ -395,130 +393,4 @@ impl Tap {
             dropped: self.counts.dropped.each_ref().map(load),
         }
     }
-}
-
-/// What one call copies.
-struct Call<'t, 'c> {
-    tap: &'t Shared<Tap>,
-    traffic: &'t Traffic<'c>,
-    time: u64,
-    copied: u64,
-    dropped: u64,
-}
-
-impl Call<'_, '_> {
-    /// Copies what one frame is on the wire.
-    fn frames<S: Source>(&mut self, mut transmission: Transmission<'_, S>, flags: u32) {
-        loop {
-            match transmission.next_frame() {
-                Ok(Some(frame)) => self.frame(&frame, flags),
-                Ok(None) => return,
-                Err(_) => return self.drop_one(TapDrop::Unreadable),
-            }
-        }
-    }
-
-    fn frame<S: Source>(&mut self, frame: &WireFrame<'_, S>, flags: u32) {
-        let Some(captured) = self.tap.selection.of(frame) else {
-            self.tap.counts.filtered.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
-        match self.write(frame, captured, flags) {
-            Ok(()) => self.copied = self.copied.saturating_add(1),
-            Err(reason) => self.drop_one(reason),
-        }
-    }
-
-    /// Writes a record into the ring.
-    fn write<S: Source>(
-        &self,
-        frame: &WireFrame<'_, S>,
-        captured: u32,
-        flags: u32,
-    ) -> Result<(), TapDrop> {
-        #[expect(clippy::cast_possible_truncation, reason = "a header is some dozen bytes")]
-        const HEADER: u32 = size_of::<TapRecord>() as u32;
-        const WORD: usize = size_of::<u32>();
-        let size = HEADER
-            .checked_add(captured)
-            .and_then(|size| size.checked_next_multiple_of(RING_ALIGNMENT))
-            .ok_or(TapDrop::BufferFull)?;
-        let mut reservation = self.tap.ring.reserve(size).ok_or(TapDrop::BufferFull)?;
-        let (header, bytes) = reservation
-            .bytes()
-            .split_at_mut_checked(size_of::<TapRecord>().saturating_sub(WORD))
-            .ok_or(TapDrop::BufferFull)?;
-        let bytes = bytes.get_mut(..captured as usize).ok_or(TapDrop::BufferFull)?;
-        if !frame.read(0, bytes) {
-            return Err(TapDrop::Unreadable);
-        }
-        let record = TapRecord {
-            size,
-            flags: flags | self.flags() | flags_of(frame.changes(), self.traffic.received),
-            timestamp: self.time,
-            luid: self.traffic.module.adapter.luid,
-            length: u32::try_from(frame.len()).unwrap_or(u32::MAX),
-            captured,
-            lost: self.lost(),
-            reserved: 0,
-        };
-        if let Some(record) = record.as_bytes().get(WORD..).filter(|it| it.len() == header.len()) {
-            header.copy_from_slice(record);
-        }
-        reservation.commit();
-        Ok(())
-    }
-
-    const fn flags(&self) -> u32 {
-        let received = if self.traffic.received { record::RECEIVED } else { 0 };
-        let ours = if self.traffic.ours { record::OURS } else { 0 };
-        received | ours
-    }
-
-    /// Frames lost since the last record; they are told once.
-    fn lost(&self) -> u32 {
-        match self.tap.lost.load(Ordering::Relaxed) {
-            0 => 0,
-            _ => self.tap.lost.swap(0, Ordering::Relaxed),
-        }
-    }
-
-    fn drop_one(&mut self, reason: TapDrop) {
-        self.dropped = self.dropped.saturating_add(1);
-        self.tap.lost.fetch_add(1, Ordering::Relaxed);
-        if let Some(count) = self.tap.counts.dropped.get(reason.index()) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Counts what was copied, and has the read answered that waits for it.
-    fn end(self) {
-        let counters = &self.traffic.module.counters;
-        if self.dropped > 0 {
-            counters.add(Reason::TapDropped, self.dropped);
-        }
-        if self.copied == 0 {
-            return;
-        }
-        self.tap.counts.copied.fetch_add(self.copied, Ordering::Relaxed);
-        counters.add(Reason::Tapped, self.copied);
-        // One total order with `wait`: either the read sees the records, or it is seen here.
-        fence(Ordering::SeqCst);
-        if self.tap.is_awaited.load(Ordering::Relaxed) && self.tap.has_enough() {
-            WorkItem::ask(self.tap);
-        }
-    }
-}
-
-/// What a record says of how its frame differs from what the drivers saw.
-fn flags_of(changes: Changes, received: bool) -> u32 {
-    let cut = if received { record::UNCOALESCED } else { record::SEGMENTED };
-    let flags = [
-        (Changes::TAGGED, record::TAG_INSERTED),
-        (Changes::CHECKSUMMED, record::CHECKSUM_COMPLETED),
-        (Changes::SEGMENTED, cut),
-        (Changes::INCOMPLETE, record::INCOMPLETE),
-    ];
-    let of = |(change, flag)| if changes.contains(change) { flag } else { 0 };
-    flags.into_iter().map(of).fold(0, |all, flag| all | flag)
 }

@@ -165,6 +165,47 @@ fn what_ndis_loops_back_is_not_copied() {
 }
 
 #[test]
+fn a_copy_that_comes_back_by_the_network_goes_round_no_longer_than_a_limit() {
+    let stage = Stage::new();
+    let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));
+    let client = stage.client();
+    let id = add_mirror(&client, mirror_all(source.config().luid, target.config().luid), &[])
+        .expect("it is added");
+    // What the target sends, the source receives: both are on one segment.
+    target.connect(&source);
+    source.indicate_from_below([frame(1, 300)], false);
+    stage.lab.settle();
+    let record = mirror_record(&client, id);
+    // A second may begin meanwhile.
+    assert!((64..=128).contains(&record.sent), "{} rounds", record.sent);
+    assert_eq!(record.dropped(MirrorDrop::Loop), 1);
+    // Other frames are copied as ever.
+    source.send_from_above(frames(10, 200));
+    assert!(mirror_record(&client, id).sent >= record.sent + 10);
+    drop(client);
+    stage.end();
+}
+
+#[test]
+fn a_source_that_repeats_itself_is_no_loop() {
+    let stage = Stage::new();
+    let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));
+    let client = stage.client();
+    let id = add_mirror(&client, mirror_all(source.config().luid, target.config().luid), &[])
+        .expect("it is added");
+    for _ in 0..500 {
+        source.send_from_above([frame(1, 300)]);
+    }
+    let record = mirror_record(&client, id);
+    assert_eq!(record.sent + record.dropped(MirrorDrop::Loop), 500);
+    // It is held back once, for as long as it takes to find out; a second may begin meanwhile.
+    assert!((64..=128).contains(&record.dropped(MirrorDrop::Loop)), "{record:?}");
+    assert!(target.wire().iter().all(|copy| copy.bytes == frame(1, 300)));
+    drop(client);
+    stage.end();
+}
+
+#[test]
 fn a_slow_target_costs_counted_frames_and_no_more() {
     let stage = Stage::new();
     let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));

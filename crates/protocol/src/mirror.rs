@@ -76,7 +76,8 @@ pub enum MirrorDrop {
     NoMemory,
     /// The frame is longer than the target takes, and is none that can be cut.
     TooLong,
-    /// Framecast originated the frame, or NDIS looped it back: a copy could come back for ever.
+    /// Framecast originated the frame, or NDIS looped it back, or the same frame came too often: a
+    /// copy could come back for ever.
     Loop,
     /// What was left to the adapter cannot be done by the frame's headers.
     Incomplete,

@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 use wdk_kit::{Architecture, KitRoot};
 
 use crate::{
-    setup::{self, Linker, Tools},
+    linker,
+    setup::{self, Tools},
     vendor,
     workspace::Workspace,
 };
@@ -38,6 +39,7 @@ const UNWANTED: &[&str] = &[
 pub struct Kit {
     workspace: Workspace,
     tools: Tools,
+    linker: PathBuf,
     wdk: KitRoot,
     vendored: PathBuf,
 }
@@ -58,9 +60,10 @@ impl Kit {
         guard.lock().context("cannot take the kit's lock")?;
 
         let tools = setup::tools(workspace)?;
+        let linker = linker::lay_out(workspace, &tools.linker)?;
         let wdk = wdk_kit::lay_out(&folder.join("wdk"))?;
         let vendored = vendor::dependencies(workspace, &tools.toolchain)?;
-        Ok(Self { workspace: workspace.clone(), tools, wdk, vendored })
+        Ok(Self { workspace: workspace.clone(), tools, linker, wdk, vendored })
     }
 
     /// Where the results of [`Kit::cargo`] are: below this folder, by profile.
@@ -116,13 +119,10 @@ impl Kit {
         command
     }
 
-    /// The linker, as a path or a name that the compiler knows.
+    /// What the compiler is to run as the linker.
     #[must_use]
     pub fn linker(&self) -> &Path {
-        match &self.tools.linker {
-            Linker::RustLld => Path::new("rust-lld"),
-            Linker::LldLink(program) => program,
-        }
+        &self.linker
     }
 
     /// The flags that every crate of a driver is compiled with.

@@ -4,6 +4,7 @@
 //! - [`progress`]: runs a program and shows what it is doing
 //! - [`setup`]: the tools a build needs, found or installed
 //! - [`kit`]: cargo set up to build drivers off Windows
+//! - [`linker`]: the linker made to know no path of this machine
 //! - [`vendor`]: the dependencies as files, wdk-build edited to run off Windows
 //! - [`filter`]: the filters that are not Framecast
 //! - [`image`]: a linked image made independent of where it was linked
@@ -20,6 +21,7 @@ pub mod filter;
 pub mod image;
 pub mod inf;
 pub mod kit;
+pub mod linker;
 pub mod lint;
 pub mod mutants;
 pub mod package;

@@ -20,8 +20,8 @@ const CHOICE: &str = "FRAMECAST_TOOLCHAIN";
 pub struct Tools {
     /// The compiler and cargo.
     pub toolchain: Toolchain,
-    /// The linker for Windows images.
-    pub linker: Linker,
+    /// LLVM's linker for Windows images: the one inside the toolchain, or a program.
+    pub linker: PathBuf,
     /// The folder of libclang; none where its finder is to look by itself.
     pub libclang: Option<PathBuf>,
 }
@@ -46,15 +46,6 @@ impl Toolchain {
         let folders = first.into_iter().chain(env::split_paths(&rest));
         env::join_paths(folders).unwrap_or(rest)
     }
-}
-
-/// A linker for Windows images.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Linker {
-    /// The one inside the toolchain.
-    RustLld,
-    /// A program of LLVM.
-    LldLink(PathBuf),
 }
 
 /// Finds the tools, and installs what is missing where that can be done: the Windows target through
@@ -135,7 +126,7 @@ pub fn program(command: &[&str], package: &'static str) -> Result<()> {
 /// What has been found so far.
 struct Found {
     toolchain: Option<Toolchain>,
-    linker: Option<Linker>,
+    linker: Option<PathBuf>,
     libclang: Option<PathBuf>,
 }
 
@@ -294,21 +285,21 @@ fn has_target(rustc: &Path, target: &str) -> bool {
 }
 
 /// The linker that comes with `toolchain`.
-fn linker(toolchain: &Toolchain) -> Option<Linker> {
+fn linker(toolchain: &Toolchain) -> Option<PathBuf> {
     let query = |what: &str| {
         let printed = progress::output(Command::new(&toolchain.rustc).args(["--print", what]));
         printed.ok().map(|text| PathBuf::from(text.trim()))
     };
     let program = query("target-libdir")?.with_file_name("bin").join("rust-lld");
-    program.exists().then_some(Linker::RustLld)
+    program.exists().then_some(program)
 }
 
 /// LLVM's linker for Windows images, on the PATH or where Debian puts it.
-fn lld_link() -> Option<Linker> {
+fn lld_link() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&path).map(|folder| folder.join("lld-link"));
     let program = on_path.into_iter().find(|program| program.exists());
-    program.or_else(|| llvm("bin", |name| name == "lld-link")).map(Linker::LldLink)
+    program.or_else(|| llvm("bin", |name| name == "lld-link"))
 }
 
 /// The folder of libclang.

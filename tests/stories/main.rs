@@ -14,6 +14,7 @@ mod hlk;
 mod image;
 mod inject;
 mod lifecycle;
+mod makefile;
 mod mirror;
 mod mutants;
 mod oid;

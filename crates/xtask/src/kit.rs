@@ -84,6 +84,12 @@ impl Kit {
         &self.wdk
     }
 
+    /// The dependencies as files.
+    #[must_use]
+    pub fn vendored(&self) -> &Path {
+        &self.vendored
+    }
+
     /// The tools in use.
     #[must_use]
     pub fn tools(&self) -> &Tools {

@@ -39,7 +39,10 @@ mod lab {
     use anyhow::Result;
     use framecastctl::Batch;
     use ndis_lab::AdapterConfig;
-    use protocol::{CountersRequest, Direction, Request, RequestHeader};
+    use protocol::{
+        CountersRequest, Direction, FilterInstruction, MirrorRemoveRequest, MirrorRequest, Request,
+        RequestHeader, TapRequest, copies, limits,
+    };
     use zerocopy::IntoBytes as _;
 
     use super::Arguments;
@@ -81,7 +84,79 @@ mod lab {
                 }
             }
         }
+        codes.extend(taps());
+        codes.extend(mirrors());
         Ok(codes)
+    }
+
+    /// Requests for taps: one that wants everything at once, and one of one adapter that waits for
+    /// a while, and for frames of a kind that is rare.
+    fn taps() -> Vec<(u32, Vec<u8>)> {
+        let every = TapRequest {
+            header: RequestHeader::default(),
+            flags: copies::SENT | copies::RECEIVED | copies::OURS,
+            snap_length: u32::MAX,
+            buffer_bytes: limits::TAP_BUFFER_LEAST,
+            wake_bytes: 1,
+            timeout_milliseconds: u32::MAX,
+            adapters: 0,
+            instructions: 0,
+            reserved: 0,
+        };
+        let some = TapRequest {
+            flags: copies::RECEIVED,
+            snap_length: 64,
+            wake_bytes: limits::TAP_BUFFER_LEAST / 2,
+            timeout_milliseconds: 1,
+            adapters: 1,
+            instructions: 1,
+            ..every
+        };
+        // ret #40: forty bytes of every frame.
+        let filter = FilterInstruction { code: 6, operand: 40, ..FilterInstruction::default() };
+        let some =
+            [some.as_bytes(), &AdapterConfig::numbered(1).luid.to_le_bytes(), filter.as_bytes()];
+        let bare = || RequestHeader::default().as_bytes().to_vec();
+        vec![
+            (Request::TapStart.code(), every.as_bytes().to_vec()),
+            (Request::TapStart.code(), some.concat()),
+            (Request::TapRead.code(), bare()),
+            (Request::TapRead.code(), bare()),
+            (Request::TapStop.code(), bare()),
+        ]
+    }
+
+    /// Requests for mirrors: either way between two adapters, so that one of them is a loop, and
+    /// their end.
+    fn mirrors() -> Vec<(u32, Vec<u8>)> {
+        let luid = |number| AdapterConfig::numbered(number).luid;
+        let header = RequestHeader::default();
+        let all = MirrorRequest {
+            header,
+            source: luid(1),
+            target: luid(2),
+            flags: copies::SENT | copies::RECEIVED,
+            snap_length: u32::MAX,
+            tag: 0,
+            reserved: 0,
+            instructions: 0,
+        };
+        let back = MirrorRequest {
+            source: luid(2),
+            target: luid(1),
+            flags: copies::RECEIVED | copies::TAGGED | copies::PERSISTENT,
+            snap_length: 100,
+            tag: 0x2064,
+            ..all
+        };
+        let remove = |id| MirrorRemoveRequest { header, id };
+        vec![
+            (Request::MirrorAdd.code(), all.as_bytes().to_vec()),
+            (Request::MirrorAdd.code(), back.as_bytes().to_vec()),
+            (Request::MirrorRemove.code(), remove(1).as_bytes().to_vec()),
+            (Request::MirrorRemove.code(), remove(2).as_bytes().to_vec()),
+            (Request::Mirrors.code(), header.as_bytes().to_vec()),
+        ]
     }
 
     /// Builds the driver and exercises it.

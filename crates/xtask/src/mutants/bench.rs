@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::Mutant;
+use super::{Mutant, patch::SOURCES};
 use crate::{
     kit::{Kit, TARGET},
     progress,
@@ -47,7 +47,9 @@ impl Bench {
             copy(&workspace.root().join(name), &tree.join(name))?;
         }
         let mut sources = BTreeMap::new();
-        read_sources(&tree, &tree.join("src"), &mut sources)?;
+        for folder in SOURCES {
+            read_sources(&tree, &tree.join(folder), &mut sources)?;
+        }
         Ok(Self {
             kit,
             tree,

@@ -14,6 +14,9 @@ use crate::workspace::Workspace;
 /// What stands before the name of a check in a patch.
 const CAUGHT_BY: &str = "Caught-by: ";
 
+/// The folders of what only the driver is made of, where mistakes are planted.
+pub(super) const SOURCES: &[&str] = &["src", "crates/wire/src"];
+
 /// A mistake that can be planted in the driver.
 #[derive(Debug, Clone)]
 pub struct Mutant {
@@ -119,7 +122,8 @@ impl Mutant {
                 bail!("{} does not only change files", self.name);
             };
             let path = PathBuf::from(&*modified);
-            ensure!(path.starts_with("src"), "{} changes what is not the driver", self.name);
+            let is_driver = SOURCES.iter().any(|folder| path.starts_with(folder));
+            ensure!(is_driver, "{} changes what is not the driver", self.name);
             let old = source(&path)?;
             let change = file.patch().as_text().context("no text")?;
             let text = diffy::apply(&old, change).with_context(|| {

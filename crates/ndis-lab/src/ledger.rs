@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::time::Instant;
+use std::time::Duration;
 
 use crate::abi::Handle;
 use crate::abi::nbl::{Mdl, NetBuffer, NetBufferList};
@@ -159,7 +159,7 @@ pub(crate) struct NblRecord {
     /// Its `Flags` when it came into the driver's hands.
     pub(crate) flags: u32,
     /// When it came into the driver's hands last.
-    pub(crate) since: Instant,
+    pub(crate) since: Duration,
     pub(crate) shape: Vec<Shape>,
     /// The buffer that came with it.
     pub(crate) paired: Guest<NetBuffer>,

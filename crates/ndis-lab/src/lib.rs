@@ -88,6 +88,7 @@
 //! | A request that is not queued may be completed after cleanup; close follows it | documented for queued ones only |
 //! | A request that is cancellable when cleanup returns is queued if it still is when all who were in the driver at that moment have left it | assumed, lenient: another thread may be about to complete it |
 //! | A list of another driver has to be finished with in ten seconds | assumed; the limit is not stated |
+//! | A send that a filter without FilterCancelSendNetBufferLists keeps may wait for lists of the filter's own | assumed, lenient |
 //! | A cancel identifier is right on an originated send if a send from above bears it: copied information copies it | assumed, lenient |
 //! | The parts of a fragmented list each get their own room in front; a reassembled list has the data of all buffers | documented; in which order room and data lie is assumed |
 //! | FilterSynchronousOidRequest that fails ends the request; FilterSynchronousOidRequestComplete is called if it went on down | documented; the rest is assumed |
@@ -163,6 +164,7 @@ mod status;
 mod step;
 mod sync;
 mod thunk;
+mod timer;
 mod trace;
 mod user_event;
 mod verdict;

@@ -85,16 +85,16 @@ pub(crate) fn check(call: &Call, spin_lock: Guest<u64>) {
             call.machine.locate(site).map_or_else(|| "a callback".to_owned(), |it| it.to_string())
         };
         let mut objects =
-            vec![format!("spin lock {:#x}, held since {}", outer.address, place(outer.site))];
+            vec![format!("lock {:#x}, held since {}", outer.address, place(outer.site))];
         for Inner { address, sites: (before, site) } in back {
             let (before, site) = (place(before), place(site));
             objects.push(format!(
-                "before: spin lock {address:#x} at {site}, the other held since {before}"
+                "before: lock {address:#x} at {site}, the other held since {before}"
             ));
         }
         let outer = outer.address;
         let message = format!(
-            "spin lock {address:#x} is acquired inside {outer:#x}; it was the other way round before"
+            "lock {address:#x} is acquired inside {outer:#x}; it was the other way round before"
         );
         call.violate(Rule::LockOrder, message, &objects);
     }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::abi::Handle;
+use crate::checks::time;
 use crate::counters::Tally;
 use crate::faults::Faults;
 use crate::guest::Block;
@@ -25,6 +26,7 @@ use crate::rule::Rule;
 use crate::schedule::core::Task;
 use crate::schedule::{Schedule, session};
 use crate::sync::{lock, read};
+use crate::timer::Periodic;
 use crate::trace::{Trace, Way};
 use crate::violation::{Location, Violation};
 use crate::visits::Visits;
@@ -75,8 +77,11 @@ pub(crate) struct Machine {
     pub(crate) work: WorkQueue,
     /// What runs later at DISPATCH_LEVEL.
     pub(crate) procedures: WorkQueue,
+    /// Timers that fire again.
+    pub(crate) periodic: Periodic,
     pub(crate) printed: Mutex<Vec<String>>,
     graveyard: Mutex<VecDeque<LabList>>,
+    made: Instant,
     next_handle: AtomicU64,
     next_driver: AtomicU32,
     pub(crate) lock_order: LockOrder,
@@ -114,8 +119,10 @@ impl Machine {
             configurations: Mutex::default(),
             work: WorkQueue::default(),
             procedures: WorkQueue::of_procedures(),
+            periodic: Periodic::default(),
             printed: Mutex::default(),
             graveyard: Mutex::default(),
+            made: Instant::now(),
             next_handle: AtomicU64::new(1),
             next_driver: AtomicU32::new(1),
             lock_order: LockOrder::default(),
@@ -144,6 +151,14 @@ impl Machine {
     /// The virtual time, in units of 100 nanoseconds, of a machine with a schedule.
     pub(crate) fn clock(&self) -> u64 {
         session::now().unwrap_or_else(|| self.clock.load(Ordering::Relaxed))
+    }
+
+    /// The time since the machine was made; virtual under a schedule.
+    pub(crate) fn elapsed(&self) -> Duration {
+        if self.options.schedule.is_none() {
+            return self.made.elapsed();
+        }
+        Duration::from_nanos(self.clock().saturating_mul(100))
     }
 
     /// Notes what the virtual time has come to.
@@ -228,9 +243,11 @@ impl Machine {
         session::point();
         self.trace.record(Way::IntoDriver, frame.callback, object, None);
         let regions = mutex::enter();
+        let begun = time::begin(self, frame.callback);
         let visit = self.visits.begin();
         let (result, left) = processor::enter(self, frame, level, callback);
         drop(visit);
+        time::check(self, frame.callback, begun);
         let regions = mutex::leave(regions);
         if regions > 0 {
             let message = format!("{} returned in {regions} critical regions", frame.callback);

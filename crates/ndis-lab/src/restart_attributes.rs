@@ -236,6 +236,12 @@ impl AttributeList {
             .collect()
     }
 
+    /// Whether the general attributes are not what they were.
+    pub(crate) fn general_changed(&self) -> bool {
+        let mut both = self.entries.iter().zip(&self.before);
+        both.any(|(block, before)| Self::is_general(block) && bytes_of(block) != *before)
+    }
+
     /// What the drivers above the filter are told.
     pub(crate) fn general(&self) -> Option<GeneralAttributes> {
         let block = self.entries.iter().find(|block| Self::is_general(block))?;

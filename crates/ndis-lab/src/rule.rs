@@ -51,7 +51,7 @@ macro_rules! rules {
 rules! {
     /// A filter registers with the right header, version and mandatory handlers.
     Registration = "C01", "ndis/nf-ndis-ndisfregisterfilterdriver";
-    /// Handlers that need each other come together.
+    /// Handlers that need each other come together; who keeps sends lets them be cancelled.
     HandlerPairs = "C02", "ndis/nc-ndis-filter_oid_request";
     /// FilterAttach sets the module's attributes once.
     Attributes = "C03", "ndis/nf-ndis-ndisfsetattributes";
@@ -103,11 +103,12 @@ rules! {
     NetPnpInOid = "C26", "ndis/nf-ndis-ndisfnetpnpevent";
     /// A status is not indicated before attributes are set or after the module is detached.
     StatusState = "C27", "ndis/nf-ndis-ndisfindicatestatus";
-    /// Cancel identifiers begin with the byte that NDIS gave; what is cancelled says so.
+    /// Cancel identifiers begin with the byte that NDIS gave; what is cancelled says so; a
+    /// cancellation is passed on.
     CancelId = "C28", "ndis/nf-ndis-ndisgeneratepartialcancelid";
     /// A flag says DISPATCH_LEVEL when it is so; who has the flag does not ask for the IRQL.
     DispatchFlag = "C29", "network/dispatch-irql-tracking";
-    /// Restart attributes are changed as allowed.
+    /// Restart attributes are changed as allowed, and requests are answered in accordance.
     RestartAttributes = "C30", "ndis/nc-ndis-filter_restart";
     /// What a filter originates has room in front for the drivers below.
     Backfill = "C31", "network/net-buffer-data-packaging";
@@ -123,6 +124,12 @@ rules! {
     Device = "C36", "ndis/nf-ndis-ndisregisterdeviceex";
     /// Structures carry the right header; handles and pointers are ones that were given.
     Header = "C38", "network/version-information-requirements-for-ndis-drivers";
+    /// A send completes with a final status.
+    SendStatus = "C39", "nbl/ns-nbl-net_buffer_list";
+    /// The flags of a call have only bits that are defined for it.
+    CallFlags = "C40", "ndis/nf-ndis-ndisfsendnetbufferlists";
+    /// FilterNetPnPEvent, FilterStatus and FilterDetach return within ten seconds.
+    CallbackTime = "0x7C", "debugger/bug-check-0x7c--bugcode-ndis-driver";
     /// A pause completes within ten seconds.
     NdisFilterTimedPauseComplete = "0x92010", "devtest/ndisfiltertimedpausecomplete-";
     /// A list from above is passed on or completed in time.
@@ -157,7 +164,7 @@ rules! {
     MdlPages = "K13", "wdm/nf-wdm-mmprobeandlockpages";
     /// No processor waits for ever for a spin lock.
     Deadlock = "K20", "kernel/introduction-to-spin-locks";
-    /// Spin locks are acquired in the same order by all.
+    /// Locks are acquired in the same order by all.
     LockOrder = "K21", "kernel/preventing-errors-and-deadlocks-while-using-spin-locks";
     /// What a thread or a request waits for comes about.
     LostWakeUp = "K22", "wdm/nf-wdm-kewaitforsingleobject";

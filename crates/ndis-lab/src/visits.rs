@@ -1,55 +1,78 @@
 //! Who is inside a driver.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::sync::{self, lock};
+use crate::sync;
 
 /// How long those who are inside are waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The calls into drivers that have not returned yet.
+/// Counts the calls into drivers that have not returned yet.
+///
+/// There are two counts, of which calls that begin use one; a call leaves the one that it came
+/// into. When both were seen at zero after a moment, every call from before it has returned,
+/// although there may never be a moment without any.
 #[derive(Debug, Default)]
-pub(crate) struct Visits(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    next: u64,
-    going_on: Vec<u64>,
+pub(crate) struct Visits {
+    used: AtomicUsize,
+    inside: [AtomicUsize; 2],
 }
 
 /// A call into a driver, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Visit<'v> {
-    visits: &'v Visits,
-    number: u64,
+    count: &'v AtomicUsize,
 }
 
 impl Visits {
     /// Notes that a call begins.
     pub(crate) fn begin(&self) -> Visit<'_> {
-        let mut state = lock(&self.0);
-        state.next += 1;
-        let number = state.next;
-        state.going_on.push(number);
-        Visit { visits: self, number }
+        let count = &self.inside[self.used.load(Ordering::SeqCst)];
+        count.fetch_add(1, Ordering::SeqCst);
+        Visit { count }
     }
 
     /// Waits until all calls that go on now have returned, for a second at most: what they are in
     /// the midst of is done then.
     pub(crate) fn wait_for_those_inside(&self) {
-        let inside = lock(&self.0).going_on.clone();
-        let all_left = || {
-            let state = lock(&self.0);
-            !inside.iter().any(|number| state.going_on.contains(number))
-        };
-        sync::poll(None, Some(PATIENCE), all_left);
+        let mut seen = [false; 2];
+        sync::poll(None, Some(PATIENCE), || self.have_left(&mut seen));
+    }
+
+    /// Whether both counts were at zero since `seen` was made.
+    fn have_left(&self, seen: &mut [bool; 2]) -> bool {
+        for (count, seen) in self.inside.iter().zip(&mut *seen) {
+            *seen |= count.load(Ordering::SeqCst) == 0;
+        }
+        if let Some(empty) = seen.iter().position(|&seen| seen) {
+            // Whoever comes from now on does not hold the other count up.
+            self.used.store(empty, Ordering::SeqCst);
+        }
+        *seen == [true; 2]
     }
 }
 
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
-        let mut state = lock(&self.visits.0);
-        state.going_on.retain(|&number| number != self.number);
+        self.count.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_later_is_not_waited_for() {
+        let visits = Visits::default();
+        let first = visits.begin();
+        let mut seen = [false; 2];
+        assert!(!visits.have_left(&mut seen));
+        let second = visits.begin();
+        drop(first);
+        assert!(visits.have_left(&mut seen));
+        drop(second);
+        assert!(visits.have_left(&mut [false; 2]));
     }
 }

@@ -7,6 +7,7 @@ use crate::call::Call;
 use crate::guest::Guest;
 use crate::ledger::Holder;
 use crate::machine::Machine;
+use crate::ndis::adapter;
 use crate::ndis::module::Module;
 use crate::rule::Rule;
 use crate::status::NtStatus;
@@ -64,5 +65,15 @@ pub(crate) fn check_aborted(machine: &Machine, module: &Module, queued: &[Guest<
             let object = format!("NET_BUFFER_LIST {list:?}");
             machine.violate(Rule::CancelId, 0, message, vec![object]);
         }
+    }
+}
+
+/// A cancellation is passed on to the drivers below, if they have what it is about.
+pub(crate) fn check_passed(machine: &Machine, module: &Module, id: u64) {
+    let left = adapter::held_with(module, |list| id_of(list) == id);
+    if left > 0 {
+        let message =
+            format!("a cancellation was not passed on; {left} sends with its identifier are below");
+        machine.violate(Rule::CancelId, 0, message, Vec::new());
     }
 }

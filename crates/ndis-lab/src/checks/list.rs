@@ -3,13 +3,16 @@
 use crate::abi::Handle;
 use crate::abi::nbl::{FLAG_DISPATCH_LEVEL, FLAGS_NDIS, FLAGS_SCRATCH, NetBuffer, NetBufferList};
 use crate::call::Call;
+use crate::checks::time;
 use crate::custody;
 use crate::guest::Guest;
 use crate::irql::{self, Irql};
 use crate::ledger::{Direction, Holder, Journey, NblRecord, Shape};
+use crate::machine::Machine;
 use crate::ndis::chain;
 use crate::ndis::module::Module;
 use crate::rule::Rule;
+use crate::status::NtStatus;
 use crate::sync::lock;
 
 /// The buffers of a list, as they are now.
@@ -77,16 +80,19 @@ fn check_own_flags(list: Guest<NetBufferList>, direction: Direction) -> Option<(
     })
 }
 
-/// A list of another driver is finished in time.
-fn check_time(call: &Call, record: &NblRecord) -> Option<(Rule, String)> {
-    let held = record.since.elapsed();
-    (held > call.machine.options.patience).then(|| {
-        let rule = match record.journey.map(|journey| journey.direction) {
-            Some(Direction::Receive) => Rule::NdisFilterTimedDataReceive,
-            _ => Rule::NdisFilterTimedDataSend,
-        };
-        (rule, format!("a list of another driver was held for {held:?}"))
-    })
+/// C40: flags are some of those that a call has.
+pub(crate) fn check_call_flags(call: &Call, flags: u32, known: u32) {
+    if flags & !known != 0 {
+        let unknown = flags & !known;
+        call.violate(Rule::CallFlags, format!("{} has no flags {unknown:#x}", call.name), &[]);
+    }
+}
+
+/// C39: a send that goes back says how it ended.
+fn check_status(list: Guest<NetBufferList>, direction: Direction) -> Option<(Rule, String)> {
+    let pending = list.get(NetBufferList::STATUS) == NtStatus::PENDING;
+    (pending && direction == Direction::Send)
+        .then(|| (Rule::SendStatus, "a send completes as pending".to_owned()))
 }
 
 /// What a driver hands to NDIS.
@@ -125,7 +131,7 @@ impl HandOver<'_> {
         } else {
             self.check_foreign(record, source)
                 .or_else(|| check_flags(record, list))
-                .or_else(|| check_time(call, record))
+                .or_else(|| time::overdue(&call.machine, record))
         };
         let line = object(list, Some(record));
         record.holder = Holder::Ndis;
@@ -195,7 +201,9 @@ pub(crate) fn take_home(
         match journey {
             Some(journey) if journey.direction == direction => {
                 let altered = shape(list) != record.shape;
-                let breach = check_flags(record, list).or_else(|| check_time(call, record));
+                let breach = check_flags(record, list)
+                    .or_else(|| check_status(list, direction))
+                    .or_else(|| time::overdue(&call.machine, record));
                 record.holder = Holder::Lab;
                 drop(ledger);
                 custody::close(&call.machine, list, call.site);
@@ -241,7 +249,7 @@ pub(crate) fn check_indication(
 }
 
 /// C19: after a call that lent lists, all are still held, in the chain they came in.
-pub(crate) fn check_lent(machine: &crate::machine::Machine, lists: &[Guest<NetBufferList>]) {
+pub(crate) fn check_lent(machine: &Machine, lists: &[Guest<NetBufferList>]) {
     let mut broken = Vec::new();
     {
         let ledger = lock(&machine.ledger);
@@ -257,5 +265,28 @@ pub(crate) fn check_lent(machine: &crate::machine::Machine, lists: &[Guest<NetBu
     if !broken.is_empty() {
         let message = "lists indicated for want of resources are not as they were".to_owned();
         machine.violate(Rule::Resources, 0, message, broken);
+    }
+}
+
+/// C02: a send that the driver keeps when FilterSendNetBufferLists has returned, while nothing that
+/// it originated is under way that it could be waiting for, is queued: whoever sent it must be able
+/// to have it back.
+pub(crate) fn check_queued(machine: &Machine, module: &Module, lists: &[Guest<NetBufferList>]) {
+    if module.handlers().cancel_send.is_some() {
+        return;
+    }
+    let ledger = lock(&machine.ledger);
+    let waits = ledger.lists_of(module.handle, |record, journey| {
+        journey.own && matches!(record.holder, Holder::Ndis)
+    });
+    let kept = |list: &&Guest<NetBufferList>| {
+        let record = ledger.nbls.get(&list.address());
+        record.is_some_and(|record| record.holder == Holder::Driver && record.in_call == 0)
+    };
+    let kept: Vec<_> = lists.iter().filter(kept).map(|&list| object(list, None)).collect();
+    drop(ledger);
+    if waits.is_empty() && !kept.is_empty() {
+        let message = "a filter without FilterCancelSendNetBufferLists queues sends".to_owned();
+        machine.violate(Rule::HandlerPairs, 0, message, kept);
     }
 }

@@ -8,3 +8,4 @@ pub(crate) mod header;
 pub(crate) mod leak;
 pub(crate) mod list;
 pub(crate) mod state;
+pub(crate) mod time;

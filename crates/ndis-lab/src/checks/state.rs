@@ -8,10 +8,11 @@ use crate::ledger::Holder;
 use crate::machine::Machine;
 use crate::module_state::ModuleState;
 use crate::ndis::module::Module;
+use crate::oid_request::{OidKind, OidQuery, OidResult};
 use crate::processor;
 use crate::restart_attributes::AttributeList;
 use crate::rule::Rule;
-use crate::sync::lock;
+use crate::sync::{lock, read};
 
 /// The module that a handle names; C38 if none.
 pub(crate) fn module(call: &Call, handle: Handle) -> Option<Arc<Module>> {
@@ -66,13 +67,51 @@ pub(crate) fn check_nothing_outstanding(machine: &Machine, module: &Module, site
 }
 
 /// C30: restart attributes are changed as allowed.
-pub(crate) fn check_attributes(machine: &Machine, list: &AttributeList, restarted: bool) {
+pub(crate) fn check_attributes(
+    machine: &Machine,
+    module: &Module,
+    list: &AttributeList,
+    restarted: bool,
+) {
+    let handlers = read(&module.driver.registration).map(|it| it.handlers).unwrap_or_default();
+    if restarted && list.general_changed() && handlers.oid_request.is_none() {
+        let message = "a filter without FilterOidRequest changed restart attributes".to_owned();
+        machine.violate(Rule::RestartAttributes, 0, message, Vec::new());
+    }
     for index in list.wrongly_changed(restarted) {
         let message = if restarted {
             format!("restart attribute {index} is not the filter's to change")
         } else {
             format!("a failed FilterRestart changed restart attribute {index}")
         };
+        machine.violate(Rule::RestartAttributes, 0, message, Vec::new());
+    }
+}
+
+/// C30: what a request for the MTU answers is what the drivers above were told, if the filter had
+/// its say in that.
+pub(crate) fn check_answer(
+    machine: &Machine,
+    module: &Module,
+    query: &OidQuery,
+    answer: &OidResult,
+) {
+    const OID_GEN_MAXIMUM_FRAME_SIZE: u32 = 0x0001_0106;
+    let asks = query.oid == OID_GEN_MAXIMUM_FRAME_SIZE && query.kind == OidKind::Query;
+    if !asks || !answer.status.is_success() {
+        return;
+    }
+    let (told, reported) = {
+        let inner = lock(&module.inner);
+        (inner.told.map(|it| it.mtu), inner.reported.map(|it| it.mtu))
+    };
+    let (Some(told), Some(reported)) = (told, reported) else { return };
+    let answered = answer.buffer.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+    if told != reported && answered.is_some_and(|answered| answered != reported) {
+        let message = format!(
+            "a request for the MTU is answered with {}, but the drivers above were told {reported}",
+            answered.unwrap_or(0)
+        );
         machine.violate(Rule::RestartAttributes, 0, message, Vec::new());
     }
 }

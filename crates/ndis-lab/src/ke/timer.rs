@@ -63,43 +63,30 @@ fn set(call: &Call, timer: Guest<Timer>, due: i64, period: u32, dpc: Guest<Dpc>)
     let owner = owner_of(call, crate::abi::Handle::NULL);
     let record = ObjectRecord { kind: Kind::Timer, owner, site: call.site, block: None };
     lock(&call.machine.ledger).objects.insert(timer.address(), record);
-    let shot = Shot { machine: Arc::clone(&call.machine), frame: Call::frame(), timer, period };
-    let delay = ke::span_of(due);
-    call.machine.procedures.push_after(timer.address(), delay, move || shot.fire());
+    let (machine, frame) = (Arc::clone(&call.machine), Call::frame());
+    let period = Duration::from_millis(period.into());
+    crate::timer::set(&call.machine, timer.address(), ke::span_of(due), period, move || {
+        fire(&machine, frame, timer, period.is_zero());
+    });
     u8::from(was_set)
 }
 
 /// What a timer does when it is due.
-struct Shot {
-    machine: Arc<Machine>,
-    frame: Frame,
-    timer: Guest<Timer>,
-    period: u32,
-}
-
-impl Shot {
-    fn fire(self) {
-        let Self { timer, frame, .. } = self;
-        let machine = Arc::clone(&self.machine);
-        let dpc = timer.get(Timer::DPC);
-        timer.field(Timer::SIGNAL_STATE).atomic_i32().store(1, Ordering::Release);
-        session::wake(timer.address());
-        if self.period > 0 {
-            let delay = Duration::from_millis(self.period.into());
-            let queue = machine.procedures.clone();
-            queue.push_after(timer.address(), delay, move || self.fire());
-        } else {
-            lock(&machine.ledger).objects.remove(&timer.address());
-        }
-        if !dpc.is_null() {
-            ke::queue_dpc(&machine, frame, dpc, Guest::NULL, Guest::NULL);
-        }
+fn fire(machine: &Arc<Machine>, frame: Frame, timer: Guest<Timer>, last: bool) {
+    let dpc = timer.get(Timer::DPC);
+    timer.field(Timer::SIGNAL_STATE).atomic_i32().store(1, Ordering::Release);
+    session::wake(timer.address());
+    if last {
+        lock(&machine.ledger).objects.remove(&timer.address());
+    }
+    if !dpc.is_null() {
+        ke::queue_dpc(machine, frame, dpc, Guest::NULL, Guest::NULL);
     }
 }
 
 /// Takes a timer out of the queue; says whether it was there.
 fn take(machine: &Machine, timer: Guest<Timer>) -> bool {
-    let was_set = machine.procedures.cancel(timer.address());
+    let was_set = crate::timer::cancel(machine, timer.address());
     if was_set {
         lock(&machine.ledger).objects.remove(&timer.address());
     }

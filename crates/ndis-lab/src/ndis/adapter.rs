@@ -355,3 +355,11 @@ pub(crate) fn take_cancelled(
     let cancelled: Vec<Transmission> = cancelled;
     cancelled.into_iter().map(|held| (held.list, held.own)).collect()
 }
+
+/// How many of the lists that the adapter holds satisfy a condition.
+pub(crate) fn held_with(
+    module: &Module,
+    condition: impl Fn(Guest<NetBufferList>) -> bool,
+) -> usize {
+    lock(&module.lower).held.iter().filter(|held| condition(held.list)).count()
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::Handle;
-use crate::abi::handlers::{Handler, NdisWorkItem, TimerFunction};
+use crate::abi::handlers::{Handler, NdisWorkItem};
 use crate::abi::kernel::Event;
 use crate::abi::ndis::{TimerCharacteristics, object};
 use crate::call::Call;
@@ -19,6 +19,7 @@ use crate::ndis::memory::free_object;
 use crate::ndis::pool::owner_of;
 use crate::rule::Rule;
 use crate::sync::{lock, sleep};
+use crate::timer;
 
 exports![
     NdisAllocateIoWorkItem,
@@ -122,68 +123,48 @@ pub extern "win64" fn NdisAllocateTimerObject(
 
 /// Sets a timer; says whether it was set before.
 pub extern "win64" fn NdisSetTimerObject(
-    timer: Handle,
+    timer_object: Handle,
     due: i64,
     period: u32,
     context: Guest<u8>,
 ) -> u8 {
     type T = TimerCharacteristics;
-    let call = Call::enter("NdisSetTimerObject", Irql::DISPATCH, timer.0);
-    if !check_object(&call, timer.0, Kind::Timer) {
+    let call = Call::enter("NdisSetTimerObject", Irql::DISPATCH, timer_object.0);
+    if !check_object(&call, timer_object.0, Kind::Timer) {
         return 0;
     }
-    let was_set = call.machine.procedures.cancel(timer.0);
-    let characteristics = Guest::<T>::NULL.byte_add(timer.0);
+    let was_set = timer::cancel(&call.machine, timer_object.0);
+    let characteristics = Guest::<T>::NULL.byte_add(timer_object.0);
     let Some(routine) = characteristics.get(T::TIMER_FUNCTION) else { return 0 };
     let context = context.non_null().unwrap_or_else(|| characteristics.get(T::FUNCTION_CONTEXT));
     let (machine, mut frame) = (Arc::clone(&call.machine), Call::frame());
     frame.callback = "a timer";
     frame.flagged = false;
-    let shot = Shot { machine, frame, timer, routine, context, period };
-    let delay = ke::span_of(due);
-    call.machine.procedures.push_after(timer.0, delay, move || shot.fire());
+    let period = Duration::from_millis(period.into());
+    timer::set(&call.machine, timer_object.0, ke::span_of(due), period, move || {
+        machine.call_driver(frame, Irql::DISPATCH, timer_object.0, || {
+            routine(Guest::NULL, context, Guest::NULL, Guest::NULL);
+        });
+    });
     u8::from(was_set)
 }
 
-/// What a timer does when it is due.
-struct Shot {
-    machine: Arc<crate::machine::Machine>,
-    frame: crate::processor::Frame,
-    timer: Handle,
-    routine: TimerFunction,
-    context: Guest<u8>,
-    period: u32,
-}
-
-impl Shot {
-    fn fire(self) {
-        let Self { routine, context, .. } = self;
-        let machine = Arc::clone(&self.machine);
-        if self.period > 0 {
-            let delay = Duration::from_millis(self.period.into());
-            let (key, queue) = (self.timer.0, machine.procedures.clone());
-            let again = Self { machine: Arc::clone(&machine), ..self };
-            queue.push_after(key, delay, move || again.fire());
-        }
-        machine.call_driver(self.frame, Irql::DISPATCH, self.timer.0, || {
-            routine(Guest::NULL, context, Guest::NULL, Guest::NULL);
-        });
-    }
-}
-
 /// Takes a timer back; says whether it was set.
-pub extern "win64" fn NdisCancelTimerObject(timer: Handle) -> u8 {
-    let call = Call::enter("NdisCancelTimerObject", Irql::DISPATCH, timer.0);
-    u8::from(check_object(&call, timer.0, Kind::Timer) && call.machine.procedures.cancel(timer.0))
+pub extern "win64" fn NdisCancelTimerObject(timer_object: Handle) -> u8 {
+    let call = Call::enter("NdisCancelTimerObject", Irql::DISPATCH, timer_object.0);
+    u8::from(
+        check_object(&call, timer_object.0, Kind::Timer)
+            && timer::cancel(&call.machine, timer_object.0),
+    )
 }
 
 /// Frees a timer that is not set.
-pub extern "win64" fn NdisFreeTimerObject(timer: Handle) {
-    let call = Call::enter("NdisFreeTimerObject", Irql::DISPATCH, timer.0);
-    if call.machine.procedures.cancel(timer.0) {
+pub extern "win64" fn NdisFreeTimerObject(timer_object: Handle) {
+    let call = Call::enter("NdisFreeTimerObject", Irql::DISPATCH, timer_object.0);
+    if timer::cancel(&call.machine, timer_object.0) {
         call.violate(Rule::WrongFree, "a timer is freed while it is set", &[]);
     }
-    free_object(&call, timer.0, Kind::Timer);
+    free_object(&call, timer_object.0, Kind::Timer);
 }
 
 /// Makes an event that is not signalled.

@@ -7,7 +7,7 @@ use crate::abi::ndis::{
     object,
 };
 use crate::adapter_config::AdapterConfig;
-use crate::checks::{leak, state};
+use crate::checks::{leak, state, time};
 use crate::guest::Block;
 use crate::irql::Irql;
 use crate::machine::Machine;
@@ -129,7 +129,7 @@ pub(crate) fn restart(
         inner.told = attributes.told();
     }
     let status = call_restart(machine, module, &list);
-    state::check_attributes(machine, &list, status.is_success());
+    state::check_attributes(machine, module, &list, status.is_success());
     let mut inner = lock(&module.inner);
     inner.restart_pending = false;
     inner.enter(if status.is_success() { ModuleState::Running } else { ModuleState::Paused });
@@ -160,6 +160,10 @@ fn call_restart(machine: &Arc<Machine>, module: &Arc<Module>, list: &AttributeLi
         machine.call_driver(module.frame("FilterRestart"), Irql::PASSIVE, context.0, || {
             restart.map_or(NtStatus::FAILURE, |restart| restart(context, guest))
         });
+    if list.first().is_null() && !guest.get(P::RESTART_ATTRIBUTES).is_null() {
+        let message = "FilterRestart added attributes where there were none".to_owned();
+        machine.violate(Rule::RestartAttributes, 0, message, Vec::new());
+    }
     if status != NtStatus::PENDING {
         if lock(&module.inner).restart_completed.is_some() {
             let message = format!("FilterRestart returned {status} and was completed besides");
@@ -188,6 +192,7 @@ pub(crate) fn begin_pause(machine: &Arc<Machine>, module: &Arc<Module>, reason: 
         inner.pause_returned = false;
         inner.pause_completed = false;
     }
+    time::check_stuck(machine, module);
     let parameters = Block::guarded(P::SIZE);
     let guest = parameters.guest::<P>();
     guest.set(P::HEADER_TYPE, object::FILTER_PAUSE_PARAMETERS);

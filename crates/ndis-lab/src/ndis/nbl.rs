@@ -1,8 +1,6 @@
 //! Allocating and freeing lists and buffers.
 #![expect(non_snake_case, reason = "exports bear their kernel names")]
 
-use std::time::Instant;
-
 use crate::abi::Handle;
 use crate::abi::nbl::{Mdl, NetBuffer, NetBufferList, NetBufferListContext};
 use crate::call::Call;
@@ -181,7 +179,7 @@ pub(crate) fn allocate_list(
         in_call: 0,
         source: Handle::NULL,
         flags: 0,
-        since: Instant::now(),
+        since: call.machine.elapsed(),
         shape: Vec::new(),
         paired: buffer,
         contexts: Vec::new(),

@@ -159,7 +159,9 @@ pub(crate) fn request(machine: &Arc<Machine>, module: &Arc<Module>, query: &OidQ
         None => answer(module, message.request()).status,
         Some(handler) => through_filter(machine, module, message.request(), handler, Way::Regular),
     };
-    message.result(machine, status)
+    let result = message.result(machine, status);
+    state::check_answer(machine, module, query, &result);
+    result
 }
 
 /// Gives a request to the filter and waits for its end.

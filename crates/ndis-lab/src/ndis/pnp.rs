@@ -14,11 +14,15 @@ use crate::guest::{Block, Guest};
 use crate::irql::Irql;
 use crate::machine::Machine;
 use crate::module_state::ModuleState;
+use crate::ndis::adapter;
 use crate::ndis::module::Module;
 use crate::processor;
 use crate::rule::Rule;
 use crate::status::NtStatus;
 use crate::sync::{lock, read};
+
+/// NetEventMaximum.
+const EVENTS: u32 = 23;
 
 exports![NdisFIndicateStatus, NdisFNetPnPEvent, NdisFDevicePnPEventNotify];
 
@@ -42,7 +46,7 @@ pub(crate) fn indicate_status(
     guest.set(S::HEADER_TYPE, object::STATUS_INDICATION);
     guest.set(S::HEADER_REVISION, 1);
     guest.set(S::HEADER_SIZE, 112);
-    guest.set(S::SOURCE_HANDLE, Handle(module.handle.0 + 4));
+    guest.set(S::SOURCE_HANDLE, adapter::source(module));
     guest.set(S::STATUS_CODE, code);
     guest.set(S::STATUS_BUFFER, buffer.guest());
     guest.set(S::STATUS_BUFFER_SIZE, u32::try_from(bytes.len()).unwrap_or(u32::MAX));
@@ -73,8 +77,22 @@ pub extern "win64" fn NdisFIndicateStatus(filter: Handle, indication: Guest<Stat
     if !header::check(&call, indication, object::STATUS_INDICATION, &[(1, 112)]) {
         return;
     }
+    check_indication(&call, &module, indication);
     let code = indication.get(StatusIndication::STATUS_CODE);
     lock(&module.upper).statuses.push(code);
+}
+
+/// C38: a status has a buffer if it says so, and comes from the filter or from below it.
+fn check_indication(call: &Call, module: &Module, indication: Guest<StatusIndication>) {
+    type S = StatusIndication;
+    if indication.get(S::STATUS_BUFFER).is_null() && indication.get(S::STATUS_BUFFER_SIZE) > 0 {
+        call.violate(Rule::Header, "a status has bytes, but no buffer", &[]);
+    }
+    let source = indication.get(S::SOURCE_HANDLE);
+    if source != module.handle && source != adapter::source(module) {
+        let message = format!("a status has SourceHandle {:#x}, which is nobody's", source.0);
+        call.violate(Rule::Header, message, &[]);
+    }
 }
 
 /// NDIS tells the drivers above of an event.
@@ -115,6 +133,11 @@ pub extern "win64" fn NdisFNetPnPEvent(filter: Handle, event: Guest<u8>) -> NtSt
         return NtStatus::FAILURE;
     }
     let event = event.cast::<N>();
+    if event.get(N::EVENT) >= EVENTS {
+        let message = format!("there is no event {}", event.get(N::EVENT));
+        call.violate(Rule::Header, message, &[]);
+        return NtStatus::FAILURE;
+    }
     let length = event.get(N::EVENT_BUFFER_LENGTH) as usize;
     let bytes = event.get(N::EVENT_BUFFER).read_bytes(length);
     let mut upper = lock(&module.upper);

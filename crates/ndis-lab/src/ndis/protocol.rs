@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::abi::Handle;
 use crate::abi::nbl::{
     FLAG_DISPATCH_LEVEL, NetBuffer, NetBufferList, RECEIVE_RESOURCES, information,
 };
-use crate::checks::cancel_id;
+use crate::checks::{cancel_id, list as list_checks};
 use crate::custody;
 use crate::edge::{Order, Policy};
 use crate::frame::{Completion, Frame, NblSpec};
@@ -112,6 +111,7 @@ pub(crate) fn send<L: Into<NblSpec>>(
         || handler(context, first, port, flags),
     );
     end_call(machine, &lists);
+    list_checks::check_queued(machine, module, &lists);
     // A state that changed meanwhile says nothing about what the driver should have done.
     if let (Some(state), true) = (before.0, before == module.paused_and_transitions()) {
         check_rejected(machine, module, &lists, state);
@@ -172,6 +172,7 @@ pub(crate) fn cancel_sends(machine: &Arc<Machine>, module: &Arc<Module>, cancel_
             let queued = cancel_id::queued(machine, module, cancel_id);
             machine.call_driver(frame, level, cancel_id, || handler(context, id));
             cancel_id::check_aborted(machine, module, &queued);
+            cancel_id::check_passed(machine, module, cancel_id);
         }
         None => cancel_held(machine, module, cancel_id),
     }
@@ -275,9 +276,10 @@ pub(crate) fn hold(machine: &Machine, list: Guest<NetBufferList>, holder: Holder
 
 /// Marks a list as handed to the driver by a callback that runs.
 pub(crate) fn hold_in_call(machine: &Machine, list: Guest<NetBufferList>) {
+    let now = machine.elapsed();
     if let Some(record) = lock(&machine.ledger).nbls.get_mut(&list.address()) {
         record.holder = Holder::Driver;
-        record.since = Instant::now();
+        record.since = now;
         record.in_call += 1;
     }
     custody::open(machine, list);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::abi::Handle;
-use crate::abi::nbl::{NetBufferList, RECEIVE_RESOURCES};
+use crate::abi::nbl::{COMPLETE_FLAGS, NetBufferList, RECEIVE_FLAGS, RECEIVE_RESOURCES};
 use crate::call::Call;
 use crate::checks::{list as list_checks, list::HandOver, state};
 use crate::counters::count;
@@ -32,6 +32,7 @@ pub extern "win64" fn NdisFIndicateReceiveNetBufferLists(
     let call = Call::enter("NdisFIndicateReceiveNetBufferLists", Irql::DISPATCH, first.address());
     let Some(module) = state::module(&call, filter) else { return };
     list_checks::check_dispatch_flag(&call, flags);
+    list_checks::check_call_flags(&call, flags, RECEIVE_FLAGS);
     state::check_attached(&call, &module);
     let chain = chain::lists(first);
     list_checks::check_indication(&call, &module, &chain, number);
@@ -140,6 +141,7 @@ pub extern "win64" fn NdisFReturnNetBufferLists(
     let call = Call::enter("NdisFReturnNetBufferLists", Irql::DISPATCH, first.address());
     let Some(module) = state::module(&call, filter) else { return };
     list_checks::check_dispatch_flag(&call, flags);
+    list_checks::check_call_flags(&call, flags, COMPLETE_FLAGS);
     let lists: Vec<_> = chain::lists(first)
         .into_iter()
         .filter(|&list| list_checks::take_home(&call, &module, Direction::Receive, list))

@@ -11,6 +11,7 @@ use crate::guest::{Block, Guest};
 use crate::irql::{self, Irql};
 use crate::ke::wait;
 use crate::ledger::{Kind, ObjectRecord};
+use crate::lock_order;
 use crate::ndis::memory::free_object;
 use crate::ndis::pool::owner_of;
 use crate::processor::{self, HeldLock};
@@ -135,6 +136,7 @@ pub extern "win64" fn NdisAcquireRWLockWrite(
         word.compare_exchange(0, WRITER, Ordering::AcqRel, Ordering::Acquire).is_ok()
     });
     state.set(LockState::LOCK_STATE, WRITING);
+    lock_order::check(&call, rw_lock);
     hold(&call, rw_lock);
 }
 

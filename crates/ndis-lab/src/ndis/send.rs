@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use crate::abi::Handle;
-use crate::abi::nbl::NetBufferList;
+use crate::abi::nbl::{COMPLETE_FLAGS, NetBufferList, SEND_FLAGS};
 use crate::call::Call;
 use crate::checks::{backfill, cancel_id, list as list_checks, list::HandOver, state};
 use crate::counters::count;
@@ -47,7 +46,7 @@ pub(crate) fn give_to_driver(
         in_call: 1,
         source: list.get(NetBufferList::SOURCE_HANDLE),
         flags: list.get(NetBufferList::FLAGS),
-        since: Instant::now(),
+        since: machine.elapsed(),
         shape: list_checks::shape(list),
         paired: Guest::NULL,
         contexts: Vec::new(),
@@ -74,6 +73,7 @@ pub extern "win64" fn NdisFSendNetBufferLists(
     let call = Call::enter("NdisFSendNetBufferLists", Irql::DISPATCH, first.address());
     let Some(module) = state::module(&call, filter) else { return };
     list_checks::check_dispatch_flag(&call, flags);
+    list_checks::check_call_flags(&call, flags, SEND_FLAGS);
     state::check_attached(&call, &module);
     if module.handlers().send_complete.is_none() {
         let message = "a filter without FilterSendNetBufferListsComplete sends";
@@ -148,6 +148,7 @@ pub extern "win64" fn NdisFSendNetBufferListsComplete(
     let call = Call::enter("NdisFSendNetBufferListsComplete", Irql::DISPATCH, first.address());
     let Some(module) = state::module(&call, filter) else { return };
     list_checks::check_dispatch_flag(&call, flags);
+    list_checks::check_call_flags(&call, flags, COMPLETE_FLAGS);
     let lists: Vec<_> = chain::lists(first)
         .into_iter()
         .filter(|&list| list_checks::take_home(&call, &module, Direction::Send, list))

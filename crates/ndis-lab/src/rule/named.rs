@@ -66,7 +66,7 @@ named! {
     }
     "devtest/ndis-wifi-verification-rule-set" {
         "NdisFilterTimedPauseComplete" => [NdisFilterTimedPauseComplete, PauseCompletion], "ten seconds; not failed, not completed twice";
-        "NdisFilterTimedDataSend, NdisFilterTimedDataReceive" => [NdisFilterTimedDataSend, NdisFilterTimedDataReceive], "the limit is not stated: ten seconds are assumed, measured when the list is passed on or given back";
+        "NdisFilterTimedDataSend, NdisFilterTimedDataReceive" => [NdisFilterTimedDataSend, NdisFilterTimedDataReceive], "the limit is not stated: ten seconds are assumed, measured when the list is passed on or given back, and at a pause for lists that do not move";
         "NdisOidComplete, NdisOidDoubleComplete" => [OidCompletion], "final status, once";
         "NdisTimedOidComplete" => [OidCompletion], "twelve seconds are the miniport's; a filter has ten in the lab";
         "NdisOidDoubleRequest, NdisTimedDataSend, NdisTimedDataHang" => [], "for miniports: the lab is the miniport";
@@ -80,21 +80,64 @@ named! {
     "debugger/bug-check-0x7c--bugcode-ndis-driver" {
         "0x14 NdisWaitEvent at a wrong IRQL" => [WrongIrql], "PASSIVE_LEVEL";
         "0x1D OID completed with too many bytes" => [OidCompletion], "bytes against the buffer's length";
-        "0x20 malformed status indication, 0x21 bad object header, 0x22 illegal NET_PNP_EVENT" => [Header], "headers of everything that the driver hands over";
+        "0x20 malformed status indication, 0x21 bad object header, 0x22 illegal NET_PNP_EVENT" => [Header], "headers of everything that the driver hands over; a status with its buffer and source, an event that exists";
         "0x25 watchdog: 0x11 filter pause" => [NdisFilterTimedPauseComplete], "as above";
-        "0x25 watchdog: 0x24 filter OID" => [OidCompletion], "a pending request that is not completed in ten seconds";
-        "0x25 watchdog: 0x12 net PnP, 0x13 status, 0x14 detach" => [], "a callback that does not return stops the lab too: under a schedule it is reported as a deadlock or a lost wake-up, else the test hangs";
+        "0x25 watchdog: 0x24 filter OID" => [OidCompletion], "a request that is not answered, or not completed, in ten seconds";
+        "0x25 watchdog: 0x12 net PnP, 0x13 status, 0x14 detach" => [CallbackTime], "ten seconds, measured when the callback returns; one that never does is a deadlock or a lost wake-up under a schedule";
         "0x27 leaked NBL" => [Leak], "at detach and at unload";
         "0x1E reference count" => [], "reference counts of NDIS are its own";
         "0x1F, 0x26" => [RestartCompletion, PauseCompletion, OidCompletion], "a completion of what is not pending";
     }
-    "facts of sections 5 and 10" {
-        "C02: queueing requires FilterCancelSendNetBufferLists" => [], "what a filter means by keeping a list cannot be told from outside: it may wait for a completion of its own";
-        "Loopback of a filter that alters addresses" => [], "which packets it must hide depends on what it means to do";
-        "Checksum, LSO, VLAN out-of-band information stays true" => [], "depends on what the filter means to change; stories about frames compare it";
-        "Checksum and segmentation like a protocol driver's" => [], "as above";
-        "C37: failure injection" => [], "no rule but a fault: `Lab::fail_allocation`, and `ndis-lab exercise --faults`";
-        "DISPATCH_LEVEL flag by testing the IRQL" => [DispatchFlag], "a call of KeGetCurrentIrql shows it; reading CR8 does not";
-        "The dispatch flag is clear although DISPATCH_LEVEL is known" => [], "what a driver knows cannot be observed; a clear flag is always legal";
+    "debugger/bug-check-0x15e-bugcode-ndis-driver-live-dump" {
+        "0x25 watchdog" => [CallbackTime, NdisFilterTimedPauseComplete, OidCompletion], "as for 0x7C";
+        "0x30 stuck NBL" => [NdisFilterTimedDataSend, NdisFilterTimedDataReceive], "as for the timed rules above";
+    }
+    "ndis/nc-ndis-filter_send_net_buffer_lists" {
+        "Queueing requires FilterCancelSendNetBufferLists" => [HandlerPairs], "a send that is kept when the callback has returned, while no list of the filter's own is under way that it could be waiting for";
+        "Only the creator of a NET_BUFFER moves it to another list" => [ChainAltered], "the buffers of a foreign list are the same when it goes back";
+    }
+    "ndis/nc-ndis-filter_cancel_send_net_buffer_lists" {
+        "Cancelled sends say NDIS_STATUS_SEND_ABORTED" => [CancelId], "those that the filter had when it was asked";
+        "A cancellation is passed on to the drivers below" => [CancelId], "if they have sends with its identifier when the callback returns";
+    }
+    "ndis/nc-ndis-filter_receive_net_buffer_lists" {
+        "Lists that are lent (NDIS_RECEIVE_FLAGS_RESOURCES)" => [Resources], "neither kept nor returned, and in their chain at the end of the call";
+        "A filter lends lists of its own accord" => [], "it may; the drivers above give them back within the call";
+    }
+    "network/indicating-received-ethernet-frames" {
+        "One NET_BUFFER in a NET_BUFFER_LIST" => [IndicationCount], "on Ethernet";
+        "No split within headers, unless the first MDL has as many bytes as the lookahead" => [], "a recommendation goes before it: where headers end is a question of every protocol there is";
+        "Filters accept frames that are split by these rules" => [], "tests and exercises send such frames: what a filter makes of them shows";
+    }
+    "network/dispatch-irql-tracking" {
+        "NDIS_*_FLAGS_DISPATCH_LEVEL is set only at DISPATCH_LEVEL" => [DispatchFlag], "against the IRQL of the call";
+        "It is not found out by testing the IRQL" => [DispatchFlag], "a call of KeGetCurrentIrql shows it; reading CR8 does not";
+        "It is set whenever the IRQL is known" => [], "what a driver knows cannot be observed, and a clear flag is always legal";
+    }
+    "network/sending-data-from-a-filter-driver" {
+        "NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK is passed on; who alters addresses loops back itself" => [], "a filter that loops back itself takes the flag off with right; which packets it must hide depends on what it means to do";
+        "A filter without FilterSendNetBufferLists does not complete its sends upwards" => [WrongPath], "an own list that is completed to the drivers above";
+    }
+    "network/accessing-tcp-ip-offload-net-buffer-list-information" {
+        "Checksum, large send, segmentation and VLAN information stays true" => [], "depends on what the filter means to change; tests compare it with `Frame::bears`";
+    }
+    "network/programming-considerations-for-rsc-drivers" {
+        "Receives larger than the MTU are accepted" => [], "exercises indicate such frames; to drop one may be a filter's purpose";
+    }
+    "network/default-ndis-port" {
+        "A port number passes unchanged" => [], "the pages do not say so in as many words; tests compare it";
+    }
+    "nbl/ns-nbl-net_buffer_list" {
+        "SEND_READ_ONLY, RECV_READ_ONLY" => [ReadOnlyData], "the data of a list that comes back against what it was sent with";
+        "NblFlags do not contradict themselves; Flags have owners" => [NblFlags], "on lists that are passed on, given back or originated";
+        "Scratch belongs to who holds the list" => [], "whoever comes next finds anything there, and may";
+        "Status of a send" => [SendStatus, PausedSend, CancelId], "final; paused or aborted where it has to be";
+    }
+    "ndis/nc-ndis-filter_restart" {
+        "Attributes are changed only if they are there, by a filter that answers requests, in accordance with them" => [RestartAttributes], "FilterOidRequest is there; the MTU that a request tells is the one that the attributes told";
+        "Other answers are in accordance, too" => [], "of the attributes that have requests, only the MTU means the same on every medium";
+    }
+    "devtest/driver-verifier-options" {
+        "Randomized low resources simulation" => [], "no rule: `Lab::fail_allocation` makes any allocation fail, and `ndis-lab exercise --faults` each in turn; failures::an_allocation_that_fails_returns_nothing tries what exports return";
     }
 }

@@ -221,6 +221,22 @@ fn a_lock_has_readers_or_a_writer() {
     });
 }
 
+planted!(LockOrder, locks_of_every_kind_are_acquired_in_one_order, || {
+    breaks(&[Rule::LockOrder], |handle| {
+        let rw_lock = NdisAllocateRWLock(handle);
+        let (spin_lock, state) = (keep(8).cast(), keep(LockState::SIZE).cast());
+        NdisAcquireRWLockWrite(rw_lock, state, 0);
+        KeAcquireSpinLockAtDpcLevel(spin_lock);
+        KeReleaseSpinLockFromDpcLevel(spin_lock);
+        NdisReleaseRWLock(rw_lock, state);
+        let before = KeAcquireSpinLockRaiseToDpc(spin_lock);
+        NdisAcquireRWLockWrite(rw_lock, state, 0);
+        NdisReleaseRWLock(rw_lock, state);
+        KeReleaseSpinLock(spin_lock, before);
+        NdisFreeRWLock(rw_lock);
+    });
+});
+
 planted!(RwLock, a_reader_does_not_become_a_writer, || {
     breaks(&[Rule::RwLock], |handle| {
         let lock = NdisAllocateRWLock(handle);

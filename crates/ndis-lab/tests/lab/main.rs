@@ -2,7 +2,10 @@
 
 #[macro_use]
 mod common;
+mod attributes;
+mod cancel;
 mod exports;
+mod failures;
 mod fault;
 mod flags;
 mod kernel;
@@ -10,10 +13,12 @@ mod later;
 mod lifecycle;
 mod lists;
 mod locks;
+mod modes;
 mod pools;
 mod requests;
 mod rules;
 mod schedules;
 mod states;
+mod time;
 mod transfers;
 mod travel;

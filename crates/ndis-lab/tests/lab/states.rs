@@ -6,12 +6,12 @@ use crate::common::{Fake, OwnFrame, TAG, expect_broken, keep, originator, set_at
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::nbl::NetBufferList;
 use ndis_lab::abi::ndis::{
-    FilterDriverCharacteristics as C, FilterPartialCharacteristics, FilterRestartParameters,
-    OidRequest, RestartAttributesEntry, StatusIndication,
+    FilterDriverCharacteristics as C, FilterPartialCharacteristics, NetPnpEventNotification,
+    OidRequest, StatusIndication,
 };
 use ndis_lab::exports::*;
 use ndis_lab::guest::{Guest, Plain};
-use ndis_lab::{AdapterConfig, Irql, Lab, NtStatus, OidQuery, Order, RestartAttributes, Rule};
+use ndis_lab::{AdapterConfig, Irql, Lab, NtStatus, OidQuery, Order, Rule};
 
 /// Starts a driver with edited characteristics and demands the rule that it breaks.
 #[track_caller]
@@ -228,44 +228,6 @@ planted!(WrongIrql, a_restart_completes_at_passive_level, || {
     world.end();
 });
 
-planted!(RestartAttributes, restart_attributes_of_others_are_left_alone, || {
-    type E = RestartAttributesEntry;
-    let world = Fake {
-        on_restart: Some(Box::new(|_, parameters| {
-            let first = parameters.get(FilterRestartParameters::RESTART_ATTRIBUTES);
-            if !first.is_null() {
-                first.field(E::DATA).write(1);
-            }
-            NtStatus::SUCCESS
-        })),
-        ..Fake::default()
-    }
-    .run();
-    world.expect_broken(&[]);
-    world.stack.pause();
-    let attributes = RestartAttributes::of(world.stack.config()).unknown_before(1);
-    world.stack.restart_with(&attributes).expect("a restart");
-    world.expect_broken(&[Rule::RestartAttributes]);
-    world.end();
-});
-
-planted!(RestartAttributes, a_failed_restart_changes_no_attributes, || {
-    let lab = Lab::default();
-    let fake = Fake {
-        on_restart: Some(Box::new(|_, parameters| {
-            let first = parameters.get(FilterRestartParameters::RESTART_ATTRIBUTES);
-            first.field(RestartAttributesEntry::DATA).byte_add(4).write(1);
-            NtStatus::FAILURE
-        })),
-        ..Fake::default()
-    };
-    let (driver, _, _) = fake.start(&lab);
-    let stack = driver.attach(AdapterConfig::default()).expect("it attaches");
-    assert!(stack.start().is_err());
-    expect_broken(&lab, &[Rule::RestartAttributes]);
-    driver.unload().expect_clean();
-});
-
 planted!(HandlerPairs, sending_needs_a_completion_handler, || {
     let world = Fake {
         edit: Some(Box::new(|c| c.set(C::SEND_COMPLETE, absent()))),
@@ -314,6 +276,33 @@ planted!(StatusState, a_status_needs_an_attached_module, || {
         NdisFIndicateStatus(Handle(0x77), indication);
     });
     world.expect_broken(&[Rule::StatusState]);
+    world.end();
+});
+
+planted!(Header, a_status_and_an_event_are_well_formed, || {
+    type S = StatusIndication;
+    type N = NetPnpEventNotification;
+    let world = Fake::default().run();
+    world.in_driver(|handle| {
+        let status = keep(S::SIZE).cast::<S>();
+        status.set(S::HEADER_TYPE, 0x98);
+        status.set(S::HEADER_REVISION, 1);
+        status.set(S::HEADER_SIZE, 112);
+        status.set(S::SOURCE_HANDLE, handle);
+        NdisFIndicateStatus(handle, status);
+        status.set(S::STATUS_BUFFER_SIZE, 4);
+        NdisFIndicateStatus(handle, status);
+        status.set(S::STATUS_BUFFER_SIZE, 0);
+        status.set(S::SOURCE_HANDLE, Handle(1));
+        NdisFIndicateStatus(handle, status);
+        let event = keep(N::SIZE).cast::<N>();
+        event.set(N::HEADER_TYPE, 0x80);
+        event.set(N::HEADER_REVISION, 1);
+        event.set(N::HEADER_SIZE, 164);
+        event.set(N::EVENT, 99);
+        NdisFNetPnPEvent(handle, event.cast());
+    });
+    world.expect_broken(&[Rule::Header; 3]);
     world.end();
 });
 

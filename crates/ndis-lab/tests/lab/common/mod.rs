@@ -228,6 +228,7 @@ extern "win64" fn entry(driver: Guest<DriverObject>, _path: Guest<UnicodeString>
     c.set(C::PAUSE, Some(pause));
     c.set(C::SEND, Some(send));
     c.set(C::SEND_COMPLETE, Some(send_complete));
+    c.set(C::CANCEL_SEND, Some(cancel_send));
     c.set(C::RECEIVE, Some(receive));
     c.set(C::RETURN, Some(give_back));
     c.set(C::OID_REQUEST, Some(oid));
@@ -314,6 +315,11 @@ extern "win64" fn send_complete(context: Handle, list: Guest<NetBufferList>, fla
         Some(hook) => hook(handle, list, flags),
         None => NdisFSendNetBufferListsComplete(handle, list, flags),
     }
+}
+
+extern "win64" fn cancel_send(context: Handle, id: Guest<u8>) {
+    let (_, handle) = module(context);
+    NdisFCancelSendNetBufferLists(handle, id);
 }
 
 extern "win64" fn receive(
@@ -449,6 +455,20 @@ pub(crate) fn originator() -> Fake {
         on_return: Some(Box::new(|_, _, _| {})),
         ..Fake::default()
     }
+}
+
+/// Sends a frame of the driver's own, changed before it leaves, and demands the rules that breaks.
+#[track_caller]
+pub(crate) fn send_own(change: impl Fn(Guest<NetBufferList>) + Send + 'static, rules: &[Rule]) {
+    let world = originator().run();
+    world.in_driver(move |handle| {
+        let frame = OwnFrame::new(handle, b"own", 0, 0);
+        change(frame.list);
+        NdisFSendNetBufferLists(handle, frame.list, 0, 0);
+        frame.free();
+    });
+    world.expect_broken(rules);
+    world.end();
 }
 
 /// Registers the driver's device, whose requests `on_irp` serves.

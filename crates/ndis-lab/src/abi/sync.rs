@@ -78,3 +78,16 @@ pub const TIMER_SYNCHRONIZATION: u8 = 9;
 pub const RWL_AT_DISPATCH_LEVEL: u8 = 1;
 
 const _: () = assert!(size_of::<ListEntry>() == size_of::<[u64; 2]>());
+
+/// `LOCK_STATE_EX` once more, as ndis.h declares it: `KIRQL OldIrql; UCHAR LockState; UCHAR Flags;`.
+const _: () = {
+    use std::mem::{offset_of, size_of};
+
+    #[repr(C)]
+    struct State(Irql, u8, u8);
+
+    assert!(size_of::<State>() == LockState::SIZE);
+    assert!(offset_of!(State, 0) as u64 == LockState::OLD_IRQL.offset());
+    assert!(offset_of!(State, 1) as u64 == LockState::LOCK_STATE.offset());
+    assert!(offset_of!(State, 2) as u64 == LockState::FLAGS.offset());
+};

@@ -13,7 +13,7 @@ use std::{
 use tempfile::TempDir;
 use xtask::{filter, progress, workspace::Workspace};
 
-/// Mistakes that can be planted in the filter, and what reports each.
+/// Mistakes that the filter can be told to make, and what reports each.
 const MISTAKES: [(&str, &str); 4] = [
     ("passes-while-paused", "C18 PausedSend"),
     ("returns-lent-receives", "C19 Resources"),
@@ -21,11 +21,24 @@ const MISTAKES: [(&str, &str); 4] = [
     ("forgets-sends-that-meet", "C21 PauseOutstanding"),
 ];
 
-/// What is built once for all stories: the program, the filter, and the filter with each mistake.
+/// Further ones, which show wherever they are made.
+const PLAIN_MISTAKES: [(&str, &str); 10] = [
+    ("completes-as-pending", "C39 SendStatus"),
+    ("returns-with-receive-flags", "C40 CallFlags"),
+    ("keeps-a-lock", "K02 SpinLock"),
+    ("sends-under-a-lock", "K03 LockAcrossNdis"),
+    ("asks-for-the-irql", "C29 DispatchFlag"),
+    ("leaks-memory", "C13 Leak"),
+    ("frees-twice", "K01 PoolMemory"),
+    ("completes-the-pause", "C22 PauseCompletion"),
+    ("sets-the-source", "C14 SourceHandle"),
+    ("reads-what-it-sent", "bug check"),
+];
+
+/// What is built once for all stories: the program, and the filter.
 struct Built {
     program: PathBuf,
-    right: PathBuf,
-    wrong: Vec<PathBuf>,
+    filter: PathBuf,
     _folder: TempDir,
 }
 
@@ -36,18 +49,14 @@ fn built() -> &'static Built {
 
 fn build() -> Result<Built> {
     let (workspace, folder) = (Workspace::here(), TempDir::new()?);
-    let right = filter::build(&workspace, "pass", &[], &folder.path().join("right"))?;
-    let plant = |&(mistake, _): &(&str, _)| {
-        filter::build(&workspace, "pass", &[mistake], &folder.path().join(mistake))
-    };
-    let wrong = MISTAKES.iter().map(plant).collect::<Result<_>>()?;
+    let filter = filter::build(&workspace, "pass", folder.path())?;
     // The profile of this test: what it depends on is built already.
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let target = target.parent().context("a target folder")?;
     let mut cargo = workspace.cargo("build");
     cargo.args(["--locked", "--package", "ndis-lab", "--bin", "ndis-lab", "--target-dir"]);
     progress::quiet("Building ndis-lab", cargo.arg(target))?;
-    Ok(Built { program: target.join("debug/ndis-lab"), right, wrong, _folder: folder })
+    Ok(Built { program: target.join("debug/ndis-lab"), filter, _folder: folder })
 }
 
 fn ndis_lab(arguments: &[&Path]) -> Output {
@@ -80,7 +89,7 @@ fn a_capture_passes_through_a_filter_both_ways_as_it_was() -> Result<()> {
     write_capture(&input, &sent)?;
     let ran = ndis_lab(&[
         "run".as_ref(),
-        &built().right,
+        &built().filter,
         "--pcap".as_ref(),
         &input,
         "--out".as_ref(),
@@ -95,17 +104,18 @@ fn a_capture_passes_through_a_filter_both_ways_as_it_was() -> Result<()> {
 
 #[test]
 fn a_trace_has_a_line_for_each_event() {
-    let ran = ndis_lab(&["run".as_ref(), &built().right, "--trace".as_ref()]);
+    let ran = ndis_lab(&["run".as_ref(), &built().filter, "--trace".as_ref()]);
     let text = String::from_utf8_lossy(&ran.stdout).into_owned();
     for callback in ["FilterAttach", "FilterRestart", "FilterPause", "FilterDetach"] {
         assert!(text.lines().any(|line| line.contains(" < ") && line.contains(callback)), "{text}");
     }
 }
 
-/// Exercises a driver, with options in one text.
-fn exercise(file: &Path, options: &str) -> Output {
+/// Exercises the filter, with options in one text.
+fn exercise(options: &str) -> Output {
+    let words = ["exercise".as_ref(), built().filter.as_path()];
     let options = options.split(' ').map(Path::new);
-    ndis_lab(&["exercise".as_ref(), file].into_iter().chain(options).collect::<Vec<_>>())
+    ndis_lab(&words.into_iter().chain(options).collect::<Vec<_>>())
 }
 
 #[test]
@@ -117,14 +127,14 @@ fn a_right_filter_is_exercised_without_a_finding() {
         "--seed 7 --seeds 10 --schedule pct5 --guarded",
         "--seed 1 --faults",
     ] {
-        let ran = exercise(&built().right, options);
+        let ran = exercise(options);
         assert_eq!(ran.status.code(), Some(0), "{options}: {ran:?}");
     }
 }
 
 /// The first failure of an exercise that is to find one.
-fn failure(file: &Path, options: &str) -> Result<serde_json::Value> {
-    let ran = exercise(file, options);
+fn failure(options: &str) -> Result<serde_json::Value> {
+    let ran = exercise(options);
     ensure!(ran.status.code() == Some(1), "{options}: {ran:?}");
     let verdict: serde_json::Value = serde_json::from_slice(&ran.stdout)?;
     Ok(verdict["failures"][0].clone())
@@ -133,9 +143,10 @@ fn failure(file: &Path, options: &str) -> Result<serde_json::Value> {
 #[test]
 fn planted_mistakes_are_found_and_a_schedule_replays_them() -> Result<()> {
     let ways = ["random", "pct3"].into_iter().cycle();
-    for (((mistake, rule), file), how) in MISTAKES.iter().zip(&built().wrong).zip(ways) {
-        let found = failure(file, &format!("--json --seeds 100 --attempts 10 --schedule {how}"))?;
-        ensure!(found["findings"][0]["rule"] == *rule, "{mistake}, {how}: {found:#}");
+    for ((mistake, rule), how) in MISTAKES.into_iter().zip(ways) {
+        let options = format!("--parameter Mistake={mistake} --seeds 100 --schedule {how}");
+        let found = failure(&format!("--json --attempts 10 {options}"))?;
+        ensure!(found["findings"][0]["rule"] == rule, "{mistake}, {how}: {found:#}");
         let shortest = |what: &str| found["shortest"][what].as_u64().context("a number");
         ensure!(shortest("needed_acts")? <= shortest("acts")?, "{mistake}: {found:#}");
         ensure!(shortest("needed_decisions")? <= shortest("decisions")?, "{mistake}: {found:#}");
@@ -143,7 +154,7 @@ fn planted_mistakes_are_found_and_a_schedule_replays_them() -> Result<()> {
         ensure!(trace.len() > 2, "{mistake}: {trace:?}");
         let replay = found["replay"].as_str().context("a command")?;
         let (_, options) = replay.split_once(".sys ").context("options")?;
-        let again = failure(file, &format!("--json --attempts 10 {options}"))?;
+        let again = failure(&format!("--json --attempts 10 {options}"))?;
         // Addresses differ from one process to the next; what happens does not.
         for same in ["schedule", "calls", "shortest"] {
             ensure!(again[same] == found[same], "{mistake}: {found:#}\n{again:#}");
@@ -154,15 +165,47 @@ fn planted_mistakes_are_found_and_a_schedule_replays_them() -> Result<()> {
 
 #[test]
 fn planted_mistakes_are_found_on_threads_of_the_system() -> Result<()> {
-    let found = failure(&built().wrong[0], "--json --seeds 10 --schedule free")?;
-    ensure!(found["findings"][0]["rule"] == MISTAKES[0].1, "{found:#}");
+    let (mistake, rule) = MISTAKES[0];
+    let options = format!("--parameter Mistake={mistake} --seeds 10 --schedule free");
+    let found = failure(&format!("--json {options}"))?;
+    ensure!(found["findings"][0]["rule"] == rule, "{found:#}");
     ensure!(found["shortest"].is_null() && found["schedule"].is_null(), "{found:#}");
     Ok(())
 }
 
 #[test]
+fn every_mistake_is_reported_by_its_own_rule_alone() -> Result<()> {
+    for (mistake, rule) in PLAIN_MISTAKES {
+        let options = format!("--parameter Mistake={mistake} --seeds 12 --guarded --attempts 1");
+        let found = failure(&format!("--json --steps 20 {options}"))?;
+        let findings = found["findings"].as_array().context("findings")?;
+        let alone = findings.iter().all(|finding| finding["rule"] == rule);
+        ensure!(!findings.is_empty() && alone, "{mistake}: {found:#}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_run_names_the_rule_and_the_place_of_a_mistake() {
+    for (mistake, said) in [
+        ("sends-under-a-lock", "K03 LockAcrossNdis"),
+        ("completes-as-pending", "C39 SendStatus"),
+        ("reads-what-it-sent", "given away at pass.sys!pass::send"),
+    ] {
+        let told = PathBuf::from(format!("Mistake={mistake}"));
+        let words = ["run".as_ref(), built().filter.as_path(), "--guarded".as_ref()];
+        let told = ["--parameter".as_ref(), told.as_path()];
+        let ran = ndis_lab(&[words.as_slice(), told.as_slice()].concat());
+        let output = [ran.stdout, ran.stderr].concat();
+        let text = String::from_utf8_lossy(&output);
+        assert_eq!(ran.status.code(), Some(1), "{mistake}: {text}");
+        assert!(text.contains(said) && text.contains("lib.rs:"), "{mistake}: {text}");
+    }
+}
+
+#[test]
 fn the_shortest_story_that_fails_is_printed() {
-    let ran = exercise(&built().wrong[0], "--seeds 3 --schedule random");
+    let ran = exercise("--parameter Mistake=passes-while-paused --seeds 3 --schedule random");
     let text = String::from_utf8_lossy(&ran.stdout).into_owned();
     assert_eq!(ran.status.code(), Some(1), "{text}");
     let (_, shortest) = text.split_once("the shortest that fails alike").expect(&text);
@@ -171,7 +214,7 @@ fn the_shortest_story_that_fails_is_printed() {
 
 #[test]
 fn a_trace_under_a_schedule_is_the_same_each_time() {
-    let trace = || exercise(&built().right, "--trace --seed 4 --schedule random").stdout;
+    let trace = || exercise("--trace --seed 4 --schedule random").stdout;
     let first = trace();
     let lines = String::from_utf8_lossy(&first).lines().count();
     assert!(lines > 100, "{lines} lines");

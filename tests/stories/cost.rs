@@ -22,7 +22,7 @@ fn floor_file() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("floor");
-        filter::build(&Workspace::here(), "floor", &[], &folder).expect("the floor builds")
+        filter::build(&Workspace::here(), "floor", &folder).expect("the floor builds")
     })
 }
 

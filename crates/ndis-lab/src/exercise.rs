@@ -52,6 +52,7 @@ pub use outcome::{Finding, Outcome};
 pub use story::Story;
 
 use crate::image::LoadError;
+use crate::parameter::Parameter;
 
 /// Stories to be told of a driver.
 #[derive(Clone, Debug)]
@@ -63,6 +64,7 @@ pub struct Exercise {
     interleaving: Interleaving,
     processors: Option<usize>,
     guarded: bool,
+    parameters: Vec<(String, Parameter)>,
     trace: bool,
 }
 
@@ -80,6 +82,7 @@ impl Exercise {
             interleaving: Interleaving::default(),
             processors: None,
             guarded: false,
+            parameters: Vec::new(),
             trace: false,
         }
     }
@@ -122,6 +125,13 @@ impl Exercise {
     #[must_use]
     pub fn guarded(self, guarded: bool) -> Self {
         Self { guarded, ..self }
+    }
+
+    /// Gives the driver a value of its configuration, as [`crate::LabBuilder::parameter`] does.
+    #[must_use]
+    pub fn parameter(mut self, name: impl Into<String>, value: Parameter) -> Self {
+        self.parameters.push((name.into(), value));
+        self
     }
 
     /// Keeps every event of a story for [`Outcome::trace`].

@@ -64,7 +64,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         return report::run(&framecast, &folder.join("floor.sys"), arguments);
     }
     driver::build(workspace)?;
-    filter::build(workspace, "floor", &[], &folder)?;
+    filter::build(workspace, "floor", &folder)?;
     let optimised = ["--locked", "--profile", "bench", "--package", "xtask"];
     let mut command = workspace.cargo("build");
     progress::quiet("Building the lab for speed", command.args(optimised))?;

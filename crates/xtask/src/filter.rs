@@ -9,24 +9,16 @@ use anyhow::{Context, Result};
 
 use crate::{kit::Kit, progress, workspace::Workspace};
 
-/// Builds the filter `name` with `features` and leaves it in `folder`, with its symbols.
+/// Builds the filter `name` and leaves it in `folder`, with its symbols.
 ///
 /// # Errors
 ///
 /// When the tools cannot be set up, or the filter does not build.
-pub fn build(
-    workspace: &Workspace,
-    name: &str,
-    features: &[&str],
-    folder: &Path,
-) -> Result<PathBuf> {
+pub fn build(workspace: &Workspace, name: &str, folder: &Path) -> Result<PathBuf> {
     let manifest = workspace.root().join("tests/filters").join(name).join("Cargo.toml");
     let kit = Kit::prepare(workspace)?;
     let mut cargo = kit.cargo("build");
     cargo.arg("--release").arg("--manifest-path").arg(manifest);
-    for feature in features {
-        cargo.args(["--features", feature]);
-    }
     progress::quiet(&format!("Building the filter {name}"), &mut cargo)?;
     let release = Kit::output(workspace).join("release");
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;

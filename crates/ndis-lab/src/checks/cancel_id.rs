@@ -23,7 +23,11 @@ fn id_of(list: Guest<NetBufferList>) -> u64 {
 
 /// Notes the identifier of a send from above, which is as good on a copy of it.
 pub(crate) fn note(module: &Module, list: Guest<NetBufferList>) {
-    let id = id_of(list);
+    note_id(module, id_of(list));
+}
+
+/// Notes an identifier that the driver is told of.
+pub(crate) fn note_id(module: &Module, id: u64) {
     if id != 0 {
         lock(&module.upper).cancel_ids.insert(id);
     }

@@ -37,6 +37,9 @@ pub(crate) fn tell(exercise: &Exercise, story: &Story) -> Result<Outcome, LoadEr
     let mut chance = Chance::new(story.seed);
     let layout = Layout::new(exercise, story, &mut chance);
     let mut builder = Lab::builder().guarded_memory(layout.guarded);
+    for (name, value) in &exercise.parameters {
+        builder = builder.parameter(name.clone(), value.clone());
+    }
     if let Some(schedule) = &layout.schedule {
         builder = builder.schedule(schedule.clone());
     } else if exercise.trace {

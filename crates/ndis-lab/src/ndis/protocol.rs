@@ -169,6 +169,7 @@ pub(crate) fn cancel_sends(machine: &Arc<Machine>, module: &Arc<Module>, cancel_
             let context = module.context();
             let frame = module.frame("FilterCancelSendNetBufferLists");
             let (level, _) = module.data_level();
+            cancel_id::note_id(module, cancel_id);
             let queued = cancel_id::queued(machine, module, cancel_id);
             machine.call_driver(frame, level, cancel_id, || handler(context, id));
             cancel_id::check_aborted(machine, module, &queued);

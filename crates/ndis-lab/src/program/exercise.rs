@@ -8,8 +8,8 @@ use std::thread;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use ndis_lab::Lab;
 use ndis_lab::exercise::{Exercise, Interleaving, Outcome, Story};
+use ndis_lab::{Lab, Parameter};
 
 use super::Result;
 use super::plan::Plan;
@@ -68,6 +68,9 @@ pub(crate) struct Arguments {
     /// driver likes, in hexadecimal digits
     #[arg(long, value_name = "CODE[=HEX]", value_delimiter = ',', value_parser = code)]
     codes: Vec<(u32, Vec<u8>)>,
+    /// A value of the driver's configuration: a number, decimal or after 0x, or a text
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = crate::parameter)]
+    parameters: Vec<(String, Parameter)>,
     /// How many steps each actor does at most
     #[arg(long, value_name = "N", default_value_t = 60)]
     steps: u64,
@@ -112,6 +115,9 @@ impl Arguments {
         for (code, input) in &self.codes {
             exercise = exercise.code(*code, input.as_slice());
         }
+        for (name, value) in &self.parameters {
+            exercise = exercise.parameter(name, value.clone());
+        }
         exercise
     }
 
@@ -128,6 +134,15 @@ impl Arguments {
                 word.extend(char::from_digit(u32::from(byte & 15), 16));
             }
             words.extend(["--codes".to_owned(), word]);
+        }
+        for (name, value) in &self.parameters {
+            let value = match value {
+                Parameter::Number(number) => number.to_string(),
+                Parameter::Text(text) => text.clone(),
+                // No other kind is read from the command line.
+                _ => continue,
+            };
+            words.extend(["--parameter".to_owned(), format!("{name}={value}")]);
         }
         words.extend(["--steps".to_owned(), self.steps.to_string()]);
         words.extend(["--schedule".to_owned(), self.schedule.to_string()]);

@@ -63,7 +63,7 @@ static CHARACTERISTICS: Characteristics<*mut Module> = Characteristics::new(
         pause,
         send,
         send_complete,
-        cancel_send: 0,
+        cancel_send: None,
         receive,
         give_back,
         requests_and_events: [0; 5],

@@ -5,6 +5,9 @@
 #![allow(non_snake_case, reason = "the kernel's names")]
 #![allow(missing_docs, clippy::missing_safety_doc, reason = "documented by Microsoft")]
 
+pub mod configuration;
+
+use configuration::{ConfigurationObject, ConfigurationParameter};
 use core::ffi::c_void;
 use core::panic::PanicInfo;
 use core::ptr;
@@ -14,6 +17,7 @@ pub type Status = i32;
 pub type Handle = *mut c_void;
 
 pub const SUCCESS: Status = 0;
+pub const PENDING: Status = 0x103;
 pub const RESOURCES: Status = 0xC000_009A_u32.cast_signed();
 pub const PAUSED: Status = 0xC023_002A_u32.cast_signed();
 
@@ -47,8 +51,10 @@ unsafe extern "system" {
     );
     pub fn NdisFIndicateStatus(filter: Handle, indication: *const StatusIndication);
     pub fn NdisFReturnNetBufferLists(filter: Handle, lists: *mut List, flags: u32);
-    pub fn NdisAllocateNetBufferListPool(filter: Handle, parameters: *const PoolParameters)
-    -> Handle;
+    pub fn NdisAllocateNetBufferListPool(
+        filter: Handle,
+        parameters: *const PoolParameters,
+    ) -> Handle;
     pub fn NdisFreeNetBufferListPool(pool: Handle);
     pub fn NdisAllocateNetBufferAndNetBufferList(
         pool: Handle,
@@ -68,12 +74,29 @@ unsafe extern "system" {
         priority: u32,
     ) -> *mut u8;
     pub fn NdisFreeMemory(memory: *mut u8, length: u32, flags: u32);
+    pub fn NdisFCancelSendNetBufferLists(filter: Handle, id: Handle);
+    pub fn NdisFPauseComplete(filter: Handle);
+    pub fn NdisOpenConfigurationEx(
+        configuration: *const ConfigurationObject,
+        handle: *mut Handle,
+    ) -> Status;
+    pub fn NdisReadConfiguration(
+        status: *mut Status,
+        value: *mut *const ConfigurationParameter,
+        configuration: Handle,
+        keyword: *const Text,
+        kind: u32,
+    );
+    pub fn NdisCloseConfiguration(configuration: Handle);
 }
 
 #[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
 unsafe extern "system" {
     /// What compilers call, too.
     pub fn memcpy(to: *mut u8, from: *const u8, length: usize) -> *mut u8;
+    pub fn KeAcquireSpinLockRaiseToDpc(lock: *mut u64) -> u8;
+    pub fn KeReleaseSpinLock(lock: *mut u64, irql: u8);
+    pub fn KeGetCurrentIrql() -> u8;
 }
 
 /// DRIVER_OBJECT
@@ -213,7 +236,7 @@ pub struct Handlers<C> {
     pub pause: unsafe extern "system" fn(C, Handle) -> Status,
     pub send: unsafe extern "system" fn(C, *mut List, u32, u32),
     pub send_complete: unsafe extern "system" fn(C, *mut List, u32),
-    pub cancel_send: usize,
+    pub cancel_send: Option<unsafe extern "system" fn(C, Handle)>,
     pub receive: unsafe extern "system" fn(C, *mut List, u32, u32, u32),
     pub give_back: unsafe extern "system" fn(C, *mut List, u32),
     pub requests_and_events: [usize; 5],
@@ -278,9 +301,15 @@ pub unsafe fn register<C>(
     status
 }
 
-unsafe extern "system" fn unload(_driver: *mut DriverObject) {
+/// The handle of the registered filter driver.
+#[must_use]
+pub fn driver() -> Handle {
+    DRIVER.load(Ordering::Acquire)
+}
+
+unsafe extern "system" fn unload(_object: *mut DriverObject) {
     // SAFETY: DriverEntry registered the filter, else the driver is not unloaded.
-    unsafe { NdisFDeregisterFilterDriver(DRIVER.load(Ordering::Acquire)) };
+    unsafe { NdisFDeregisterFilterDriver(driver()) };
 }
 
 /// Gives NDIS the context of a module.

@@ -2,19 +2,27 @@
 //! while it does not. OID requests and events pass by it.
 //!
 //! It knows nothing of Framecast, and is there for ndis-lab to run from a bare .sys file. Its
-//! features plant mistakes.
+//! configuration can tell it to make a mistake: `Mistake` is the name of a [`mistake::Mistake`].
 #![no_std]
 #![allow(non_snake_case, reason = "the kernel's names")]
 
+mod mistake;
+
 use core::ffi::c_void;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use filter_ndis::{
-    AT_DISPATCH_LEVEL, Characteristics, DriverObject, Handle, Handlers, List,
-    NdisFIndicateReceiveNetBufferLists, NdisFIndicateStatus, NdisFReturnNetBufferLists,
-    NdisFSendNetBufferLists, NdisFSendNetBufferListsComplete, PAUSED, RECEIVE_RESOURCES, RESOURCES,
-    SUCCESS, Status, StatusIndication, register, set_context, utf16,
+    AT_DISPATCH_LEVEL, Characteristics, DriverObject, Handle, Handlers,
+    KeAcquireSpinLockRaiseToDpc, KeGetCurrentIrql, KeReleaseSpinLock, List,
+    NdisAllocateMemoryWithTagPriority, NdisFCancelSendNetBufferLists,
+    NdisFIndicateReceiveNetBufferLists, NdisFIndicateStatus, NdisFPauseComplete,
+    NdisFReturnNetBufferLists, NdisFSendNetBufferLists, NdisFSendNetBufferListsComplete,
+    NdisFreeMemory, PAUSED, PENDING, RECEIVE_RESOURCES, RESOURCES, SUCCESS, Status,
+    StatusIndication, configuration, driver, register, set_context, utf16,
 };
+use mistake::Mistake;
+
+static MISTAKE: [u16; 7] = utf16(b"Mistake");
 
 static FRIENDLY_NAME: [u16; 4] = utf16(b"Pass");
 static UNIQUE_NAME: [u16; 38] = utf16(b"{2F6B8E0C-7E0B-4C0B-9C43-5A1D3B7E0001}");
@@ -29,7 +37,7 @@ static CHARACTERISTICS: Characteristics<&'static Module> = Characteristics::new(
         pause,
         send,
         send_complete,
-        cancel_send: 0,
+        cancel_send: Some(cancel_send),
         receive,
         give_back,
         requests_and_events: [0; 5],
@@ -43,11 +51,17 @@ pub struct Module {
     /// NDIS' handle; null while the place is free.
     filter: AtomicPtr<c_void>,
     running: AtomicBool,
+    /// A spin lock, for those who make mistakes with one.
+    lock: AtomicU64,
 }
 
 impl Module {
     const fn free() -> Self {
-        Self { filter: AtomicPtr::new(ptr::null_mut()), running: AtomicBool::new(false) }
+        Self {
+            filter: AtomicPtr::new(ptr::null_mut()),
+            running: AtomicBool::new(false),
+            lock: AtomicU64::new(0),
+        }
     }
 
     fn filter(&self) -> Handle {
@@ -67,9 +81,14 @@ static SENDING: AtomicBool = AtomicBool::new(false);
 ///
 /// The kernel calls it with the driver's own object.
 #[unsafe(no_mangle)]
-pub unsafe extern "system" fn DriverEntry(driver: *mut DriverObject, _path: Handle) -> Status {
+pub unsafe extern "system" fn DriverEntry(object: *mut DriverObject, _path: Handle) -> Status {
     // SAFETY: the kernel passes the driver's own object.
-    unsafe { register(driver, &CHARACTERISTICS) }
+    let status = unsafe { register(object, &CHARACTERISTICS) };
+    if status == SUCCESS {
+        // SAFETY: DriverEntry runs at PASSIVE_LEVEL, and the filter is registered.
+        unsafe { configuration::read(driver(), &MISTAKE, mistake::choose) };
+    }
+    status
 }
 
 unsafe extern "system" fn attach(filter: Handle, _driver: Handle, _parameters: Handle) -> Status {
@@ -79,6 +98,7 @@ unsafe extern "system" fn attach(filter: Handle, _driver: Handle, _parameters: H
     };
     let Some(module) = MODULES.iter().find(take) else { return RESOURCES };
     module.running.store(false, Ordering::Release);
+    take_and_free_memory(filter);
     let context = ptr::from_ref(module).cast_mut().cast();
     // SAFETY: the handle is the one that is being attached; the context lives as long as the driver.
     let status = unsafe { set_context(filter, context) };
@@ -86,6 +106,26 @@ unsafe extern "system" fn attach(filter: Handle, _driver: Handle, _parameters: H
         module.filter.store(ptr::null_mut(), Ordering::Release);
     }
     status
+}
+
+/// Takes memory and gives it back, once but for mistakes.
+fn take_and_free_memory(filter: Handle) {
+    const TAG: u32 = u32::from_le_bytes(*b"Pass");
+    const NORMAL_PRIORITY: u32 = 16;
+    let times = match () {
+        () if Mistake::LeaksMemory.is_made() => 0,
+        () if Mistake::FreesTwice.is_made() => 2,
+        () => 1,
+    };
+    // SAFETY: the handle is the one that is being attached.
+    let memory = unsafe { NdisAllocateMemoryWithTagPriority(filter, 16, TAG, NORMAL_PRIORITY) };
+    if memory.is_null() {
+        return;
+    }
+    for _ in 0..times {
+        // SAFETY: the memory is this function's own; a second time is a planted mistake.
+        unsafe { NdisFreeMemory(memory, 0, 0) };
+    }
 }
 
 unsafe extern "system" fn detach(module: &Module) {
@@ -99,20 +139,28 @@ unsafe extern "system" fn restart(module: &Module, _parameters: Handle) -> Statu
 
 unsafe extern "system" fn pause(module: &Module, _parameters: Handle) -> Status {
     module.running.store(false, Ordering::Release);
+    if Mistake::CompletesThePause.is_made() {
+        // SAFETY: none: that nothing is pending is the planted mistake.
+        unsafe { NdisFPauseComplete(module.filter()) };
+    }
     SUCCESS
 }
 
 unsafe extern "system" fn send(module: &Module, lists: *mut List, port: u32, flags: u32) {
-    if cfg!(feature = "faults-on-long-chains") {
+    if Mistake::AsksForTheIrql.is_made() {
+        // SAFETY: always sound.
+        unsafe { KeGetCurrentIrql() };
+    }
+    if Mistake::FaultsOnLongChains.is_made() {
         // SAFETY: NDIS gives a chain of lists; what follows them is the planted mistake.
         unsafe { touch_ninth(lists) };
     }
-    if module.running.load(Ordering::Acquire) || cfg!(feature = "passes-while-paused") {
-        let forgets = cfg!(feature = "forgets-sends-that-meet");
+    if module.running.load(Ordering::Acquire) || Mistake::PassesWhilePaused.is_made() {
+        let forgets = Mistake::ForgetsSendsThatMeet.is_made();
         let meets = forgets && SENDING.swap(true, Ordering::AcqRel);
         if !meets {
-            // SAFETY: the lists are the caller's own, passed on as they came.
-            unsafe { NdisFSendNetBufferLists(module.filter(), lists, port, flags) };
+            // SAFETY: NDIS gives a chain of lists, at least one.
+            unsafe { pass_on(module, lists, port, flags) };
         }
         if forgets {
             SENDING.store(false, Ordering::Release);
@@ -128,6 +176,36 @@ unsafe extern "system" fn send(module: &Module, lists: *mut List, port: u32, fla
     let flags = flags & AT_DISPATCH_LEVEL;
     // SAFETY: the lists go back whole, whence they came.
     unsafe { NdisFSendNetBufferListsComplete(module.filter(), lists, flags) };
+}
+
+/// Passes sends on; the ways to do it wrong are planted mistakes.
+///
+/// # Safety
+///
+/// `lists` is a chain of lists that are this module's, at least one.
+unsafe fn pass_on(module: &Module, lists: *mut List, port: u32, flags: u32) {
+    if Mistake::SetsTheSource.is_made() {
+        // SAFETY: the caller's promise.
+        unsafe { (*lists).source = module.filter() };
+    }
+    // SAFETY: the lock lives as long as the driver, and is released below.
+    let lock = || unsafe { KeAcquireSpinLockRaiseToDpc(module.lock.as_ptr()) };
+    let held = Mistake::SendsUnderALock.is_made().then(lock);
+    // SAFETY: the lists are the caller's own, passed on as they came.
+    unsafe { NdisFSendNetBufferLists(module.filter(), lists, port, flags) };
+    if let Some(irql) = held {
+        // SAFETY: it was acquired above.
+        unsafe { KeReleaseSpinLock(module.lock.as_ptr(), irql) };
+    }
+    if Mistake::ReadsWhatItSent.is_made() {
+        // SAFETY: none: the list is NDIS' by now, which is the planted mistake.
+        unsafe { (&raw const (*lists).status).read_volatile() };
+    }
+}
+
+unsafe extern "system" fn cancel_send(module: &Module, id: Handle) {
+    // SAFETY: the identifier is passed on as it came.
+    unsafe { NdisFCancelSendNetBufferLists(module.filter(), id) };
 }
 
 /// Reads what is not there when a chain has nine lists.
@@ -149,8 +227,17 @@ unsafe fn touch_ninth(lists: *const List) {
 }
 
 unsafe extern "system" fn send_complete(module: &Module, lists: *mut List, flags: u32) {
+    if Mistake::CompletesAsPending.is_made() {
+        // SAFETY: NDIS gives at least one list, which is this module's until it completes it.
+        unsafe { (*lists).status = PENDING };
+    }
     // SAFETY: all lists are of drivers above: this one originates none.
     unsafe { NdisFSendNetBufferListsComplete(module.filter(), lists, flags) };
+    if Mistake::KeepsALock.is_made() {
+        let mut lock = 0;
+        // SAFETY: the lock is not released, which is the planted mistake.
+        unsafe { KeAcquireSpinLockRaiseToDpc(&raw mut lock) };
+    }
 }
 
 unsafe extern "system" fn receive(
@@ -163,8 +250,9 @@ unsafe extern "system" fn receive(
     if module.running.load(Ordering::Acquire) {
         // SAFETY: the lists are passed on as they came.
         unsafe { NdisFIndicateReceiveNetBufferLists(module.filter(), lists, port, count, flags) };
-    } else if flags & RECEIVE_RESOURCES == 0 || cfg!(feature = "returns-lent-receives") {
-        let flags = flags & AT_DISPATCH_LEVEL;
+    } else if flags & RECEIVE_RESOURCES == 0 || Mistake::ReturnsLentReceives.is_made() {
+        let mistaken = Mistake::ReturnsWithReceiveFlags.is_made();
+        let flags = if mistaken { flags } else { flags & AT_DISPATCH_LEVEL };
         // SAFETY: the lists go back whole, whence they came.
         unsafe { NdisFReturnNetBufferLists(module.filter(), lists, flags) };
     }

@@ -11,7 +11,7 @@
 //! - [`inf`]: setup information files, checked
 //! - [`package`]: what is installed on Windows, made on any host
 //! - [`symbols`]: names for places in a built driver
-//! - [`driver`], [`mod@test`], [`lint`], [`demo`], [`bench`], [`exercise`], [`mutants`]: the commands
+//! - [`driver`], [`mod@test`], [`lint`], [`demo`], [`mod@bench`], [`exercise`], [`mutants`]: the commands
 
 pub mod bench;
 pub mod demo;

@@ -14,6 +14,8 @@ const PROGRAMS: [(&[&str], &str); 9] = [
     (&["/usr/bin/python3", "-c", "import scapy.layers.inet6"], "python3-scapy"),
     (&["ip", "-V"], "iproute2"),
     (&["ethtool", "--version"], "ethtool"),
+    (&["ping", "-V"], "iputils-ping"),
+    (&["curl", "--version"], "curl"),
     (&["unshare", "--map-root-user", "--net", "true"], "util-linux"),
 ];
 

@@ -3,5 +3,6 @@
 
 mod adapters;
 mod arguments;
+mod namespaces;
 mod send;
 mod stage;

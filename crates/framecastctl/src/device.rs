@@ -14,7 +14,7 @@ use std::{
 };
 
 use windows_sys::{
-    Wdk::Storage::FileSystem::NtDeviceIoControlFile,
+    Wdk::System::IO::NtDeviceIoControlFile,
     Win32::{
         Foundation::{ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND, HANDLE},
         Foundation::{STATUS_PENDING, STATUS_UNSUCCESSFUL, WAIT_OBJECT_0},

@@ -4,7 +4,7 @@ use zerocopy::IntoBytes;
 
 /// What a mirror copies, and how.
 ///
-/// ```no_run
+/// ```
 /// use framecastctl::{Client, MirrorOptions, lab};
 ///
 /// let lab = lab::Host::of_two_adapters()?;

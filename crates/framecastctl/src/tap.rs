@@ -12,7 +12,7 @@ const READ_BYTES: usize = 1 << 20;
 /// [`Tap::read`] gives the frames of a read without copying them again; [`Tap::frames`] gives
 /// frames one by one, for as long as the tap is there.
 ///
-/// ```no_run
+/// ```
 /// use framecastctl::{Batch, Client, TapOptions, lab};
 /// use protocol::Direction;
 ///
@@ -31,6 +31,7 @@ const READ_BYTES: usize = 1 << 20;
 ///
 /// let counts = tap.stop()?;
 /// assert_eq!((counts.copied, counts.lost()), (1, 0));
+/// # drop(client);
 /// # lab.end()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

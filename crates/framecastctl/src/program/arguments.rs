@@ -1,6 +1,6 @@
 use clap::{Parser, Subcommand};
 
-use super::{counters, environment::EnvironmentArguments, mirror, send, tap};
+use super::{counters, environment::EnvironmentArguments, extcap, mirror, selftest, send, tap};
 
 const AFTER: &str = "\
 Adapters are named by index, LUID (0x…), GUID, friendly name or address, or by the beginning of one
@@ -35,4 +35,8 @@ pub(super) enum Command {
     Mirror(mirror::Arguments),
     /// Show what the driver has counted
     Counters(counters::Arguments),
+    /// Check that the driver does what it should
+    Selftest(selftest::Arguments),
+    /// Serve Wireshark, which starts this by itself: see the README
+    Extcap(extcap::Arguments),
 }

@@ -23,7 +23,7 @@ pub(super) struct EnvironmentArguments {
     /// An adapter there: NAME,KEY=VALUE,…; one, 'Lab 1', where none is given. Keys: mac, mtu,
     /// backfill, context, speed, timing, and wire- and above- with from, to or tap
     #[arg(long = "adapter", global = true, value_name = "SPEC")]
-    adapters: Vec<String>,
+    lab_adapters: Vec<String>,
     /// A TOML file that describes all of that
     #[arg(long, global = true, value_name = "FILE.toml", env = "FRAMECAST_LAB_CONFIG")]
     lab_config: Option<PathBuf>,
@@ -35,7 +35,7 @@ impl EnvironmentArguments {
     }
 
     fn check(&self) -> Result<(), Failure> {
-        if !self.wants_lab() && (self.driver.is_some() || !self.adapters.is_empty()) {
+        if !self.wants_lab() && (self.driver.is_some() || !self.lab_adapters.is_empty()) {
             let message = "--driver and --adapter describe a lab; add --lab".to_owned();
             return Err(Failure::Usage(message));
         }
@@ -73,7 +73,7 @@ impl Environment {
             Some(file) => Config::read(file)?,
             None => Config::default(),
         };
-        for text in &arguments.adapters {
+        for text in &arguments.lab_adapters {
             let spec = text.parse::<AdapterSpec>();
             config
                 .adapters
@@ -141,6 +141,12 @@ impl Environment {
         return self.host.as_ref().is_some_and(Host::traffic_is_over);
         #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
         false
+    }
+
+    /// The lab, if there is one.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    pub(super) const fn host(&self) -> Option<&Host> {
+        self.host.as_ref()
     }
 
     /// Closes the device, and ends the lab.

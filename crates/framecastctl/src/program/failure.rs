@@ -54,7 +54,18 @@ impl Failure {
         }
     }
 
-    pub(super) fn exit_status(&self) -> u8 {
+    /// Whether the reader of what was to be written is gone.
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        let kind = match self {
+            Self::Capture { source: CaptureError::Io(error), .. }
+            | Self::Output(error)
+            | Self::File { source: error, .. } => error.kind(),
+            _ => return false,
+        };
+        kind == io::ErrorKind::BrokenPipe
+    }
+
+    pub(super) fn exit_status(&self) -> i32 {
         match self {
             Self::Said => 1,
             Self::Usage(_)

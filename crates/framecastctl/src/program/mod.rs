@@ -4,18 +4,16 @@ mod adapters;
 mod arguments;
 mod counters;
 mod environment;
-// mod extcap;
+mod extcap;
 mod failure;
 mod filter_arguments;
 mod interrupt;
 mod mirror;
 mod progress;
-// mod selftest;
+mod selftest;
 mod send;
 mod show;
 mod tap;
-
-use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -23,22 +21,25 @@ use arguments::{Arguments, Command};
 use environment::Environment;
 use failure::Failure;
 
-/// Runs the program.
-pub(crate) fn run() -> ExitCode {
-    let arguments = Arguments::parse_from(std::env::args_os());
+/// Runs the program; gives its exit status.
+pub(crate) fn run() -> i32 {
+    let arguments = Arguments::parse_from(extcap::with_subcommand(std::env::args_os()));
     match carry_out(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(failure) => {
             if let Some(message) = failure.message() {
                 eprintln!("framecastctl: {message}");
             }
-            ExitCode::from(failure.exit_status())
+            failure.exit_status()
         }
     }
 }
 
 fn carry_out(arguments: &Arguments) -> Result<(), Failure> {
     interrupt::install();
+    if let Command::Extcap(extcap) = &arguments.command {
+        return extcap::run(extcap, &arguments.environment);
+    }
     let mut environment = Environment::open(&arguments.environment)?;
     let done = command(&arguments.command, &mut environment, arguments.json);
     // What the lab has to say of the driver explains why a command failed.
@@ -51,6 +52,8 @@ fn command(command: &Command, environment: &mut Environment, json: bool) -> Resu
         Command::Send(arguments) => send::run(arguments, environment, json),
         Command::Tap(arguments) => tap::run(arguments, environment, json),
         Command::Mirror(arguments) => mirror::run(arguments, environment, json),
+        Command::Extcap(_) => unreachable!("it opens its environment itself"),
+        Command::Selftest(arguments) => selftest::run(arguments, environment, json),
         Command::Counters(arguments) => counters::run(arguments, environment, json),
     }
 }

@@ -3,6 +3,10 @@
 
 mod adapters;
 mod arguments;
+mod extcap;
+mod mirror;
 mod namespaces;
+mod selftest;
 mod send;
 mod stage;
+mod tap;

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -45,15 +45,10 @@ impl Namespaces {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let mut child = Ended(command.spawn().expect("unshare: install util-linux"));
-        let mut line = Vec::new();
+        let mut line = String::new();
         let output = child.0.stdout.as_mut().expect("it is piped");
-        for byte in output.bytes().map_while(Result::ok) {
-            if byte == b'\n' {
-                break;
-            }
-            line.push(byte);
-        }
-        let network = String::from_utf8_lossy(&line).trim().parse();
+        let _ended_early = BufReader::new(output).read_line(&mut line);
+        let network = line.trim().parse();
         let Ok(network) = network else {
             panic!("network namespaces cannot be made here; that takes root or user namespaces");
         };
@@ -101,6 +96,16 @@ fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Waits for something that comes about by itself.
+#[track_caller]
+fn wait(what: &str, mut there: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !there() {
+        assert!(start.elapsed() < Duration::from_mins(1), "{what} did not come");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// The program, with an adapter between the two: `host0` above it, `net0` below.
 struct Between {
     namespaces: Namespaces,
@@ -123,7 +128,7 @@ impl Between {
         let child = inside.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let program = Ended(child.expect("nsenter: install util-linux"));
         let between = Self { namespaces, program: Some(program), folder: tempdir().expect("one") };
-        between.wait("the TAP devices", || {
+        wait("the TAP devices", || {
             let there = |process, device: &str| {
                 let mut ip = Namespaces::command(process, "ip");
                 let ip = ip.args(["link", "show", device]).stderr(Stdio::null());
@@ -140,13 +145,13 @@ impl Between {
         self.folder.path().join(name)
     }
 
-    /// Waits for something that comes about by itself.
+    /// Has the host ping the network, which has to answer each time.
     #[track_caller]
-    fn wait(&self, what: &str, mut there: impl FnMut() -> bool) {
-        let start = Instant::now();
-        while !there() {
-            assert!(start.elapsed() < Duration::from_secs(60), "{what} did not come");
-            thread::sleep(Duration::from_millis(20));
+    fn ping(&self) {
+        // With a count of several it would not wait long for the last answers.
+        for _ in 0..3 {
+            let printed = self.namespaces.on_host("ping -c 1 -W 20 192.0.2.2");
+            assert!(printed.contains("1 received"), "{printed}");
         }
     }
 
@@ -158,7 +163,7 @@ impl Between {
         command.args(["-q", "-P", "-i", "net0", "-f", filter, "-w", text(&file)]);
         let recording =
             Ended(command.stderr(Stdio::null()).spawn().expect("install wireshark-common"));
-        self.wait("dumpcap", || fs::metadata(&file).is_ok_and(|file| file.len() >= 24));
+        wait("dumpcap", || fs::metadata(&file).is_ok_and(|file| file.len() >= 24));
         recording
     }
 
@@ -184,14 +189,13 @@ fn ping_and_curl_cross_the_driver_while_it_counts() {
     let served = between.file("served");
     let bytes: Vec<u8> = (0..1_000_000_u32).map(|at| (at / 7).to_le_bytes()[0]).collect();
     fs::write(&served, &bytes).expect("written");
-    let ping = between.namespaces.on_host("ping -c 3 -i 0.2 -W 20 192.0.2.2");
-    assert!(ping.contains("3 received"), "{ping}");
+    between.ping();
 
     let folder = text(between.folder.path()).to_owned();
-    let mut server = Namespaces::command(between.namespaces.network, "python3");
-    server.args(["-m", "http.server", "--bind", "192.0.2.2", "--directory", &folder, "8000"]);
-    let server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let _server = Ended(server.expect("install python3"));
+    let mut python = Namespaces::command(between.namespaces.network, "python3");
+    python.args(["-m", "http.server", "--bind", "192.0.2.2", "--directory", &folder, "8000"]);
+    let serving = python.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let _serving = Ended(serving.expect("install python3"));
     let fetched = between.file("fetched");
     between.namespaces.on_host(&format!(
         "curl --silent --show-error --retry 20 --retry-connrefused --retry-delay 1 --max-time 60 \
@@ -208,11 +212,11 @@ fn what_the_driver_originates_reaches_a_real_network_between_other_traffic() {
     let send = ["send", "Uplink", text(&mixed), "--pps", "400", "--json"];
     let between = Between::run(&[send.as_slice(), &["--repeat", "0"]].concat());
     let recording = between.record("ether proto 0x88b5");
-    let ping = between.namespaces.on_host("ping -c 3 -i 0.2 -W 20 192.0.2.2");
-    assert!(ping.contains("3 received"), "{ping}");
+    between.ping();
     let network = between.file("network.pcap");
-    let expected: Vec<_> = frames(&mixed).into_iter().filter(is_experimental).collect();
-    between.wait("the frames", || whole(&network).len() > expected.len());
+    let expected: Vec<_> =
+        frames(&mixed).into_iter().filter(|frame| is_experimental(frame)).collect();
+    wait("the frames", || whole(&network).len() > expected.len());
     drop(recording);
     let recorded = whole(&network);
     let begun_at =
@@ -231,11 +235,11 @@ fn what_the_driver_originates_reaches_a_real_network_between_other_traffic() {
 fn whole(file: &Path) -> Vec<Vec<u8>> {
     let reader = framecastctl::capture::CaptureReader::open(file);
     let frames = reader.into_iter().flatten().map_while(Result::ok).map(|frame| frame.bytes);
-    frames.filter(is_experimental).collect()
+    frames.filter(|frame| is_experimental(frame)).collect()
 }
 
 /// Whether a frame has the EtherType for experiments.
-fn is_experimental(frame: &Vec<u8>) -> bool {
+fn is_experimental(frame: &[u8]) -> bool {
     frame.get(12..14) == Some(&[0x88, 0xB5])
 }
 

@@ -15,7 +15,7 @@ use super::{Named, Sink, condition::Condition};
 use crate::program::failure::Failure;
 
 /// A pcapng file, or a ring of them.
-pub(super) struct CaptureFile {
+pub(crate) struct CaptureFile {
     base: PathBuf,
     named: Named,
     ring: Vec<Condition>,
@@ -41,7 +41,7 @@ struct Part {
 }
 
 impl CaptureFile {
-    pub(super) fn create(base: &Path, ring: &[Condition], named: Named) -> Result<Self, Failure> {
+    pub(crate) fn create(base: &Path, ring: &[Condition], named: Named) -> Result<Self, Failure> {
         let only_kept = ring.iter().all(|condition| matches!(condition, Condition::Files(_)));
         if !ring.is_empty() && only_kept {
             let message = "-b files: says how many are kept; say with -b when another begins";

@@ -2,7 +2,7 @@ use std::{str::FromStr, time::Duration};
 
 /// When a tap ends, or another file begins, as dumpcap takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     /// After a time.
     Duration(Duration),
     /// When a file has so many bytes.

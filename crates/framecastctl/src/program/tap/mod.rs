@@ -17,10 +17,10 @@ use super::{
     environment::Environment, failure::Failure, filter_arguments::FilterArguments, interrupt,
     progress::Progress, show,
 };
-use capture_file::CaptureFile;
 use condition::Condition;
 use recorder::Recorder;
 
+pub(super) use capture_file::CaptureFile;
 pub(super) use recorder::{Named, Sink};
 
 #[derive(Debug, clap::Args)]

@@ -1,0 +1,129 @@
+//! Wireshark's side: tshark, with the program in its extcap folder.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use tempfile::{TempDir, tempdir};
+
+use crate::stage::{Run, data, frames, text};
+
+/// A Wireshark that finds the program, and a lab for it.
+struct Wireshark {
+    folder: TempDir,
+}
+
+impl Wireshark {
+    fn new() -> Self {
+        let folder = tempdir().expect("a folder");
+        let extcap = folder.path().join("extcap");
+        fs::create_dir(&extcap).expect("a folder");
+        symlink(env!("CARGO_BIN_EXE_framecastctl"), extcap.join("framecastctl")).expect("a link");
+        let mixed = data("mixed.pcap").canonicalize().expect("a capture");
+        let mixed = text(&mixed);
+        let lab = format!(
+            "driver = '{}'\n[[adapter]]\nname = \"Uplink\"\nwire = {{ from = '{mixed}' }}\n\
+             above = {{ from = '{mixed}' }}\n[[adapter]]\nname = \"Span\"\n",
+            text(&framecastctl::lab::driver_file().canonicalize().expect("a driver")),
+        );
+        fs::write(folder.path().join("lab.toml"), lab).expect("written");
+        Self { folder }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs tshark.
+    fn run(&self, arguments: &[&str]) -> Output {
+        // Who is root is not shown the folder that the variable names: this one is called otherwise.
+        let mut tshark = Command::new("unshare");
+        tshark
+            .args(["--map-user=1000", "--map-group=1000", "tshark"])
+            .env("WIRESHARK_EXTCAP_DIR", self.file("extcap"))
+            .env("HOME", self.folder.path())
+            .env("FRAMECAST_LAB_CONFIG", self.file("lab.toml"));
+        tshark.args(arguments).output().expect("install tshark")
+    }
+
+    /// Runs the program as Wireshark does.
+    fn ask(&self, arguments: &[&str]) -> Run {
+        let lab = self.file("lab.toml");
+        Run::of(&[arguments, &["--lab-config", text(&lab)]].concat())
+    }
+}
+
+#[test]
+fn adapters_are_interfaces_of_tshark() {
+    let output = Wireshark::new().run(&["-D"]);
+    let listed = String::from_utf8(output.stdout).expect("text");
+    for interface in [
+        "framecast-6000001000000 (Framecast: Uplink)",
+        "framecast-6000002000000 (Framecast: Span)",
+        "framecast-all (Framecast: every adapter)",
+    ] {
+        assert!(listed.contains(interface), "{listed}{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn tshark_captures_what_the_driver_sees() {
+    let wireshark = Wireshark::new();
+    let file = wireshark.file("tshark.pcapng");
+    let capture = ["-i", "framecast-6000001000000", "-w", text(&file), "-a", "packets:500"];
+    let output = wireshark.run(&[capture.as_slice(), &["-f", "tcp and not vlan"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let is_tcp = |frame: &Vec<u8>| {
+        matches!(frame.get(12..14), Some([0x08, 0x00]) if frame.get(23) == Some(&6))
+            || matches!(frame.get(12..14), Some([0x86, 0xDD]) if frame.get(20) == Some(&6))
+    };
+    let captured = frames(&file);
+    assert_eq!(captured.len(), 500);
+    assert!(captured.iter().all(is_tcp));
+}
+
+#[test]
+fn wireshark_is_told_of_links_choices_and_wrong_filters() {
+    let wireshark = Wireshark::new();
+    let interface = ["--extcap-interface", "framecast-all"];
+    let ask = |more: &[&str]| {
+        wireshark.ask(&[interface.as_slice(), more].concat()).expect_done().printed.clone()
+    };
+    assert_eq!(ask(&["--extcap-dlts"]), "dlt {number=1}{name=EN10MB}{display=Ethernet}\n");
+    let choices = ask(&["--extcap-config"]);
+    assert_eq!(choices.lines().filter(|line| line.starts_with("arg ")).count(), 4, "{choices}");
+    assert_eq!(ask(&["--extcap-capture-filter", "tcp port 80"]), "");
+    assert!(ask(&["--extcap-capture-filter", "port port"]).contains("'port port' is not one"));
+    let interfaces = wireshark.ask(&["--extcap-interfaces", "--extcap-version=4.0"]);
+    let printed = &interfaces.expect_done().printed;
+    assert!(
+        printed.starts_with(concat!("extcap {version=", env!("CARGO_PKG_VERSION"), "}")),
+        "{printed}"
+    );
+    assert!(printed.contains("control {number=1}{type=button}{role=logger}"), "{printed}");
+}
+
+#[test]
+fn without_a_driver_wireshark_has_no_interfaces_of_framecast() {
+    let run = Run::of(&["--extcap-interfaces"]);
+    assert_eq!(run.expect_done().printed.lines().count(), 1, "{}", run.printed);
+}
+
+#[test]
+fn the_toolbar_is_told_what_happens() {
+    let wireshark = Wireshark::new();
+    let (fifo, out) = (wireshark.file("capture.pcapng"), wireshark.file("control-out"));
+    fs::write(&out, "").expect("written");
+    let capture =
+        ["--capture", "--extcap-interface", "framecast-6000001000000", "--direction", "sent"];
+    let pipes = ["--fifo", text(&fifo), "--extcap-control-out", text(&out)];
+    wireshark.ask(&[capture.as_slice(), &pipes].concat()).expect_done();
+    assert_eq!(frames(&fifo), frames(&data("mixed.pcap")));
+    let said = fs::read(&out).expect("messages");
+    let first = b"T\0\0\x13\x01\x021 adapter tapped\n";
+    assert_eq!(said.get(..first.len()), Some(first.as_slice()), "{said:?}");
+    assert!(said.ends_with(b"1126 copied, 0 lost\n"), "{said:?}");
+}

@@ -1,0 +1,202 @@
+//! `tap`.
+
+use std::{fs, path::Path, process::Command};
+
+use tempfile::tempdir;
+
+use crate::stage::{Run, data, frames, program, text};
+
+/// What a program of Debian's package prints.
+#[track_caller]
+pub(crate) fn tool(program: &str, package: &str, arguments: &[&str]) -> String {
+    match Command::new(program).args(arguments).output() {
+        Ok(output) if output.status.success() => String::from_utf8(output.stdout).expect("text"),
+        Ok(output) => panic!("{program}: {}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => panic!("{program}: {error}; install Debian's package {package}"),
+    }
+}
+
+/// Fields of each frame, as tshark reads them.
+#[track_caller]
+fn fields(file: &Path, names: &[&str]) -> Vec<Vec<String>> {
+    let mut arguments = vec!["-r", text(file), "-T", "fields"];
+    arguments.extend(names.iter().flat_map(|name| ["-e", name]));
+    let printed = tool("tshark", "tshark", &arguments);
+    printed.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}
+
+/// An adapter on whose wire the frames of `mixed.pcap` come.
+fn fed() -> String {
+    format!("Uplink,wire-from={}", text(&data("mixed.pcap")))
+}
+
+#[test]
+fn frames_of_both_directions_are_captured_as_they_were_with_all_that_is_known_of_them() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("tap.pcapng");
+    let mixed = data("mixed.pcap");
+    let adapter = format!("{},above-from={}", fed(), text(&mixed));
+    let run = Run::in_lab(&["--adapter", &adapter, "tap", "Uplink", "-w", text(&file), "--json"]);
+    let outcome = run.expect_done().json();
+    assert_eq!((&outcome["frames"], &outcome["lost"]["buffer_full"]), (&2252.into(), &0.into()));
+    assert_eq!(outcome["files"][0], text(&file));
+
+    let told = fields(&file, &["frame.interface_description", "frame.packet_flags_direction"]);
+    let of = |direction: &str| {
+        let ways = told.iter().zip(frames(&file));
+        let wanted = ways.filter(|(told, _)| told[1] == direction).map(|(_, frame)| frame);
+        wanted.collect::<Vec<_>>()
+    };
+    assert!(told.iter().all(|told| told[0] == "Uplink"));
+    let (received, sent) = ("0x00000001", "0x00000002");
+    assert_eq!(of(received), frames(&mixed));
+    assert_eq!(of(sent), frames(&mixed));
+    let info = tool("capinfos", "wireshark-common", &["-I", text(&file)]);
+    for told in [
+        "Name = {8C2F15F4-3B0E-4A35-9B1F-6F1E0A000001}",
+        "resolution = 0x09",
+        "Number of packets = 2252",
+    ] {
+        assert!(info.contains(told), "{told}: {info}");
+    }
+}
+
+#[test]
+fn one_direction_or_the_beginning_of_frames_is_captured_where_that_is_asked_for() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("tap.pcapng");
+    let mixed = data("mixed.pcap");
+    let adapter = format!("{},above-from={}", fed(), text(&mixed));
+    let tap = ["--adapter", &adapter, "tap", "-w", text(&file), "--only", "sent", "-s", "40"];
+    Run::in_lab(&tap).expect_done();
+    let expected: Vec<_> = frames(&mixed)
+        .into_iter()
+        .map(|mut it| {
+            it.truncate(40);
+            it
+        })
+        .collect();
+    assert_eq!(frames(&file), expected);
+    let lengths: Vec<_> =
+        fields(&file, &["frame.len"]).into_iter().map(|it| it[0].clone()).collect();
+    let whole: Vec<_> = frames(&mixed).iter().map(|frame| frame.len().to_string()).collect();
+    assert_eq!(lengths, whole);
+}
+
+#[test]
+fn capture_filters_select_what_tcpdump_selects() {
+    let folder = tempdir().expect("a folder");
+    let mixed = data("mixed.pcap");
+    let (ours, theirs) = (folder.path().join("ours.pcapng"), folder.path().join("theirs.pcap"));
+    let program = folder.path().join("filter.bpf");
+    for expression in [
+        "tcp",
+        "udp port 53",
+        "host 192.0.2.1 and not icmp",
+        "vlan 100 and tcp",
+        "ip6 and udp",
+        "ether proto 0x88b5",
+        "tcp[tcpflags] & (tcp-syn|tcp-fin) != 0",
+        "ip[6:2] & 0x3fff != 0",
+        "len > 1500 or arp",
+        "net 2001:db8::/32 and tcp portrange 1-1024",
+        "not ip and not ip6",
+    ] {
+        tool("tcpdump", "tcpdump", &["-r", text(&mixed), "-w", text(&theirs), expression]);
+        let expected = frames(&theirs);
+        assert!(!expected.is_empty(), "{expression}");
+        let adapter = fed();
+        let tap = ["--adapter", &adapter, "tap", "-w", text(&ours)];
+        let run = Run::in_lab(&[tap.as_slice(), &["-f", expression, "--json"]].concat());
+        assert_eq!(run.expect_done().json()["filtered"], 1126 - expected.len());
+        assert!(frames(&ours) == expected, "{expression}");
+
+        let compile = ["-y", "EN10MB", "-ddd", "-r", text(&mixed), expression];
+        fs::write(&program, tool("tcpdump", "tcpdump", &compile)).expect("written");
+        Run::in_lab(&[tap.as_slice(), &["--filter-bpf", text(&program)]].concat()).expect_done();
+        assert!(frames(&ours) == expected, "{expression} as a program");
+    }
+    let run = Run::in_lab(&["tap", "-f", "port and host"]);
+    assert_eq!(run.status, Some(2));
+    let said = "framecastctl: the capture filter 'port and host' is not one: ";
+    assert!(run.said.starts_with(said), "{}", run.said);
+    fs::write(&program, "(000) ret #0").expect("written");
+    Run::in_lab(&["tap", "--filter-bpf", text(&program)]).expect_failure(
+        2,
+        &format!("{}: line 1 is not what 'tcpdump -ddd' prints", program.display()),
+    );
+}
+
+#[test]
+fn a_tap_ends_after_so_many_frames_bytes_or_seconds() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("tap.pcapng");
+    let adapter = fed();
+    let tap = |more: &[&str]| {
+        let tap = ["--adapter", &adapter, "tap", "-w", text(&file)];
+        Run::in_lab(&[tap.as_slice(), more].concat()).expect_done();
+        frames(&file).len()
+    };
+    assert_eq!(tap(&["-c", "7"]), 7);
+    assert_eq!(tap(&["-a", "packets:5"]), 5);
+    let some = tap(&["-a", "filesize:10"]);
+    assert!((1..1126).contains(&some), "{some}");
+    assert!((10_000..15_000).contains(&fs::metadata(&file).expect("a file").len()));
+    let run = Run::in_lab(&["tap", "-w", text(&file), "-a", "duration:1"]);
+    run.expect_done();
+}
+
+#[test]
+fn a_ring_keeps_the_last_files() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("ring.pcapng");
+    let adapter = fed();
+    let ring = ["-b", "packets:100", "-b", "files:3", "--json"];
+    let tap = ["--adapter", &adapter, "tap", "-w", text(&file)];
+    let run = Run::in_lab(&[tap.as_slice(), &ring].concat());
+    let names = ["ring_00010.pcapng", "ring_00011.pcapng", "ring_00012.pcapng"];
+    let kept: Vec<_> = names.iter().map(|name| folder.path().join(name)).collect();
+    assert_eq!(run.expect_done().json()["files"], serde_json::json!(kept));
+    let mut left: Vec<_> = fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
+        .collect();
+    left.sort();
+    assert_eq!(left, names);
+    let last: Vec<_> = kept.iter().flat_map(|file| frames(file)).collect();
+    assert_eq!(last, frames(&data("mixed.pcap"))[900..]);
+}
+
+#[test]
+fn a_capture_can_go_into_a_pipe() {
+    let adapter = fed();
+    let output = program().args(["--lab", "--adapter", &adapter, "tap", "-w", "-"]).output();
+    let output = output.expect("the program starts");
+    assert!(output.status.success());
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("piped.pcapng");
+    fs::write(&file, output.stdout).expect("written");
+    assert_eq!(frames(&file), frames(&data("mixed.pcap")));
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.starts_with("1126 frames (705325 bytes) captured, 0 lost"), "{said}");
+}
+
+#[test]
+fn without_a_file_frames_are_printed() {
+    let adapter = fed();
+    let tap = ["--adapter", &adapter, "tap", "-c", "2"];
+    let run = Run::in_lab(&tap);
+    assert_eq!(run.status, Some(0), "{}", run.said);
+    let lines: Vec<_> = run.printed.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", run.printed);
+    assert!(lines[0].contains(" Uplink in  ") && lines[0].ends_with(" bytes"), "{}", lines[0]);
+
+    let run = Run::in_lab(&[tap.as_slice(), &["--json"]].concat());
+    let first: serde_json::Value =
+        serde_json::from_str(run.printed.lines().next().expect("a line")).expect("JSON");
+    let expected = frames(&data("mixed.pcap")).swap_remove(0);
+    let hex = first["bytes"].as_str().expect("text");
+    let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16));
+    assert_eq!(bytes.collect::<Result<Vec<_>, _>>(), Ok(expected));
+    assert_eq!(first["received"], true);
+}

@@ -40,6 +40,17 @@ pub(crate) const LIBRARIES: &[Library] = &[
     library!("arm64rt.lib", "ntoskrnl.exe"),
 ];
 
+/// The libraries that a program in Rust is linked with. The last is asked for by name and holds
+/// nothing that is called.
+pub(crate) const USER_LIBRARIES: &[Library] = &[
+    library!("kernel32.lib", "kernel32.dll", "um/kernel32.def"),
+    library!("ntdll.lib", "ntdll.dll", "um/ntdll.def"),
+    library!("userenv.lib", "userenv.dll", "um/userenv.def"),
+    library!("ws2_32.lib", "ws2_32.dll", "um/ws2_32.def"),
+    library!("libcmt.lib", "ucrtbase.dll", "um/ucrtbase.def"),
+    library!("dbghelp.lib", "dbghelp.dll"),
+];
+
 /// A name that an image exports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {

@@ -95,10 +95,16 @@ impl KitRoot {
         self.0.join("Include").join(VERSION)
     }
 
-    /// The folder of the import libraries.
+    /// The folder of the import libraries for drivers.
     #[must_use]
     pub fn libraries(&self, architecture: Architecture) -> PathBuf {
         self.0.join("Lib").join(VERSION).join("km").join(architecture.folder())
+    }
+
+    /// The folder of the import libraries for programs.
+    #[must_use]
+    pub fn user_libraries(&self, architecture: Architecture) -> PathBuf {
+        self.0.join("Lib").join(VERSION).join("um").join(architecture.folder())
     }
 }
 
@@ -122,6 +128,10 @@ pub fn lay_out(root: &Path) -> Result<KitRoot, Error> {
     for architecture in Architecture::ALL {
         for library in imports::LIBRARIES {
             let path = kit.libraries(architecture).join(library.file);
+            write(&path, &library.bytes(architecture)?)?;
+        }
+        for library in imports::USER_LIBRARIES {
+            let path = kit.user_libraries(architecture).join(library.file);
             write(&path, &library.bytes(architecture)?)?;
         }
     }

@@ -106,6 +106,16 @@ impl Kit {
     /// top folder; name packages and further arguments as for any cargo.
     #[must_use]
     pub fn cargo_for(&self, architecture: Architecture, subcommand: &str) -> Command {
+        self.cargo_with(architecture, subcommand, "core,alloc,panic_abort")
+    }
+
+    /// The same for programs, which have the whole standard library.
+    #[must_use]
+    pub fn cargo_for_programs(&self, architecture: Architecture, subcommand: &str) -> Command {
+        self.cargo_with(architecture, subcommand, "std,panic_abort")
+    }
+
+    fn cargo_with(&self, architecture: Architecture, subcommand: &str, built: &str) -> Command {
         let target = architecture.target();
         let mut command = Command::new(&self.tools.toolchain.cargo);
         self.environment(&mut command);
@@ -120,7 +130,7 @@ impl Kit {
             .arg("--config")
             .arg(setting(&format!("target.{target}.rustflags"), &list(&self.rustflags())));
         if self.tools.toolchain.library.is_some() {
-            command.args(["-Z", "build-std=core,alloc,panic_abort"]);
+            command.arg("-Z").arg(format!("build-std={built}"));
         }
         command
     }

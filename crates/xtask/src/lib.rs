@@ -11,9 +11,11 @@
 //! - [`inf`]: setup information files, checked
 //! - [`package`]: what is installed on Windows, made on any host
 //! - [`symbols`]: names for places in a built driver
+//! - [`ctl`]: framecastctl for Windows
 //! - [`driver`], [`mod@test`], [`lint`], [`demo`], [`mod@bench`], [`exercise`], [`mutants`]: the commands
 
 pub mod bench;
+pub mod ctl;
 pub mod demo;
 pub mod driver;
 pub mod exercise;

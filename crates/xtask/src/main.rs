@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use wdk_kit::Architecture;
 use xtask::{
-    bench, demo, driver, exercise, inf, lint, mutants, package, test, workspace::Workspace,
+    bench, ctl, demo, driver, exercise, inf, lint, mutants, package, test, workspace::Workspace,
 };
 
 /// Framecast's commands. Each sets up what it needs first.
@@ -25,6 +25,12 @@ enum Command {
     Check,
     /// Build the driver: target/driver/x64/framecast.sys
     Build {
+        /// The processor that it is for
+        #[arg(long, value_name = "ARCH", value_parser = driver::architecture, default_value = "x64")]
+        arch: Architecture,
+    },
+    /// Build framecastctl for Windows: target/framecastctl/x64/framecastctl.exe
+    Framecastctl {
         /// The processor that it is for
         #[arg(long, value_name = "ARCH", value_parser = driver::architecture, default_value = "x64")]
         arch: Architecture,
@@ -75,6 +81,10 @@ fn run(command: Command) -> Result<()> {
         Command::Build { arch } => {
             let image = driver::build_for(&workspace, arch)?;
             println!("{}", workspace.shown(&image.driver));
+            Ok(())
+        }
+        Command::Framecastctl { arch } => {
+            println!("{}", workspace.shown(&ctl::build(&workspace, arch)?));
             Ok(())
         }
         Command::Test { arguments } => test::run(&workspace, &arguments),

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{driver, progress, setup, workspace::Workspace};
 
 /// Commands that succeed where the programs are that the tests ask, and their packages.
-const PROGRAMS: [(&[&str], &str); 9] = [
+const PROGRAMS: [(&[&str], &str); 12] = [
     (&["tshark", "--version"], "tshark"),
     (&["editcap", "--version"], "wireshark-common"),
     (&["tcpdump", "--version"], "tcpdump"),
@@ -16,6 +16,7 @@ const PROGRAMS: [(&[&str], &str); 9] = [
     (&["ethtool", "--version"], "ethtool"),
     (&["ping", "-V"], "iputils-ping"),
     (&["curl", "--version"], "curl"),
+    (&["/usr/lib/wine/wine64", "--version"], "wine64"),
     (&["unshare", "--map-root-user", "--net", "true"], "util-linux"),
 ];
 

@@ -3,7 +3,7 @@
 use crate::{
     filter::{Framecast, adapters::Adapters, copying::Copying},
     ndis::{
-        ControlDevice, CountedString, DeviceNames, Driver, DriverObject, FilterNames,
+        ControlDevice, CountedString, DeviceNames, Driver, DriverObject, FilterNames, LastDeadline,
         PartialCancelId, Registration, Result, Shared,
     },
     utf16,
@@ -25,8 +25,11 @@ const CONTROL: DeviceNames = DeviceNames {
 };
 
 /// The loaded driver: its control device, which keeps it registered.
+///
+/// Field order is the order of ends.
 struct LoadedFramecast {
     _control: ControlDevice<Framecast, Framecast>,
+    _deadlines: LastDeadline,
 }
 
 impl Driver for LoadedFramecast {
@@ -37,7 +40,8 @@ impl Driver for LoadedFramecast {
             cancel_ids: PartialCancelId::generate(),
         })?;
         let registration = Registration::new(object, &NAMES, framecast.clone())?;
-        Ok(Self { _control: ControlDevice::new(registration, &CONTROL, framecast)? })
+        let control = ControlDevice::new(registration, &CONTROL, framecast)?;
+        Ok(Self { _control: control, _deadlines: LastDeadline::default() })
     }
 }
 

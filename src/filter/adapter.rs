@@ -3,6 +3,9 @@
 use crate::ndis::Attachment;
 use protocol::NAME_UNITS;
 
+/// `NdisPhysicalMediumWirelessLan` and `NdisPhysicalMediumNative802_11`.
+const WIRELESS: [i32; 2] = [1, 9];
+
 /// What an adapter is called, and its address.
 pub struct Adapter {
     /// NET_LUID.
@@ -11,6 +14,8 @@ pub struct Adapter {
     pub if_index: u32,
     /// NDIS_MEDIUM.
     pub medium: i32,
+    /// Whether it is Wi-Fi, where what NDIS calls a tag may be a priority alone.
+    pub is_wireless: bool,
     /// The link-layer address.
     pub mac_address: MacAddress,
     /// The GUID in braces.
@@ -45,6 +50,7 @@ impl Adapter {
             luid: attachment.luid(),
             if_index: attachment.if_index(),
             medium: attachment.medium(),
+            is_wireless: WIRELESS.contains(&attachment.physical_medium()),
             mac_address: MacAddress::new(attachment.mac_address()),
             guid: Name::new(last_component(attachment.device_name())),
             name: Name::new(attachment.friendly_name()),

@@ -3,7 +3,10 @@
 use super::{module::FilterModule, traffic::Traffic};
 use crate::{
     ndis::Shared,
-    services::{mirror::Mirror, tap::Tap},
+    services::{
+        mirror::Mirror,
+        tap::{SharedTap, Tap},
+    },
 };
 use heapless::Vec;
 use protocol::limits;
@@ -12,7 +15,7 @@ use protocol::limits;
 #[derive(Default)]
 pub struct Copies {
     /// Taps that want its frames.
-    pub taps: Vec<Shared<Tap>, { limits::TAPS }>,
+    pub taps: Vec<SharedTap, { limits::TAPS }>,
     /// Mirrors that it is the source of.
     pub mirrors: Vec<Mirroring, { limits::MIRRORS }>,
 }

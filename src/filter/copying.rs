@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     ndis::{Error, PassiveGuard, PassiveLock, Result, Shared, Status},
-    services::{mirror::Mirror, tap::Tap},
+    services::{mirror::Mirror, tap::SharedTap},
 };
 use heapless::Vec;
 use protocol::limits;
@@ -21,7 +21,7 @@ pub struct Copying {
 }
 
 struct All {
-    taps: Vec<Shared<Tap>, { limits::TAPS }>,
+    taps: Vec<SharedTap, { limits::TAPS }>,
     mirrors: Vec<Shared<Mirror>, { limits::MIRRORS }>,
     last_mirror: u64,
 }
@@ -52,7 +52,7 @@ impl Copying {
     ///
     /// - [`Status::QUOTA_EXCEEDED`]: there are [`limits::TAPS`] already.
     /// - [`Status::CANCELLED`]: the tap was ended before it began.
-    pub fn begin_tap(&self, adapters: &Adapters, tap: Shared<Tap>) -> Result {
+    pub fn begin_tap(&self, adapters: &Adapters, tap: SharedTap) -> Result {
         let mut all = self.all.lock();
         if tap.has_ended() {
             return Err(Error::Other(Status::CANCELLED));
@@ -67,7 +67,7 @@ impl Copying {
     /// # IRQL
     ///
     /// `PASSIVE_LEVEL`.
-    pub fn end_tap(&self, adapters: &Adapters, tap: &Shared<Tap>) {
+    pub fn end_tap(&self, adapters: &Adapters, tap: &SharedTap) {
         let mut all = self.all.lock();
         all.taps.retain(|other| !Shared::is_same(other, tap));
         refresh(&all, adapters);
@@ -140,7 +140,9 @@ impl Copying {
     ///
     /// `PASSIVE_LEVEL`.
     pub fn release(&self, module: &FilterModule) {
-        module.copies.replace(None::<fn(&mut Copies)>, &self.all.lock());
+        let alone = self.all.lock();
+        module.copies.replace(None::<fn(&mut Copies)>);
+        drop(alone);
     }
 }
 
@@ -149,7 +151,7 @@ fn refresh(all: &PassiveGuard<'_, All>, adapters: &Adapters) {
     for module in &modules {
         if !all.is_current(module, &modules) {
             let fill = |copies: &mut Copies| all.fill(copies, module, &modules);
-            module.copies.replace(all.copies_for(module).then_some(fill), all);
+            module.copies.replace(all.copies_for(module).then_some(fill));
         }
     }
 }
@@ -162,7 +164,7 @@ impl All {
     }
 
     /// The taps that want a module's frames.
-    fn taps_of(&self, module: &FilterModule) -> impl Iterator<Item = &Shared<Tap>> {
+    fn taps_of(&self, module: &FilterModule) -> impl Iterator<Item = &SharedTap> {
         let luid = module.adapter.luid;
         self.taps.iter().filter(move |tap| tap.covers(luid))
     }
@@ -183,15 +185,16 @@ impl All {
 
     /// Whether a module copies for just what it should.
     fn is_current(&self, module: &FilterModule, modules: &[Shared<FilterModule>]) -> bool {
-        let now = module.copies.read();
-        let taps = now.as_ref().map_or(&[][..], |copies| &copies.taps);
-        let mirrors = now.as_ref().map_or(&[][..], |copies| &copies.mirrors);
         let of_mirror = |(mirror, target): (&Shared<Mirror>, Option<&Shared<FilterModule>>)| {
             (Shared::identity(mirror), target.map(Shared::identity))
         };
-        let now = mirrors.iter().map(|it| (&it.mirror, it.target.as_ref())).map(of_mirror);
-        taps.iter().map(Shared::identity).eq(self.taps_of(module).map(Shared::identity))
-            && now.eq(self.mirrors_of(module, modules).map(of_mirror))
+        let current = module.copies.with(|now| {
+            let mirrors = now.mirrors.iter().map(|it| (&it.mirror, it.target.as_ref()));
+            let taps = now.taps.iter().map(Shared::identity);
+            taps.eq(self.taps_of(module).map(Shared::identity))
+                && mirrors.map(of_mirror).eq(self.mirrors_of(module, modules).map(of_mirror))
+        });
+        current.unwrap_or_else(|| !self.copies_for(module))
     }
 
     /// Writes down what a module copies for, in a list that is empty.

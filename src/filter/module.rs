@@ -108,9 +108,9 @@ impl FilterModule {
     ///
     /// `<= DISPATCH_LEVEL`, with no lock held.
     pub fn show_originated(&self, lists: &NetBufferListQueue<'_, Ticket>, received: bool) {
-        if let Some(copies) = self.copies.read() {
+        self.copies.with(|copies| {
             copies.of(&Traffic::originated(self, received, lists.lists()));
-        }
+        });
     }
 
     /// The plan that the pools follow.

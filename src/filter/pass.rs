@@ -7,9 +7,7 @@ use protocol::Reason;
 impl FilterModule {
     /// Copies what passes, for whoever wants it; one load where nobody does.
     fn copy<'c>(&'c self, received: bool, lists: impl FnOnce() -> Lists<'c>) {
-        if let Some(copies) = self.copies.read() {
-            copies.of(&Traffic::passing(self, received, lists()));
-        }
+        self.copies.with(|copies| copies.of(&Traffic::passing(self, received, lists())));
     }
 
     pub(super) fn pass_down(&self, request: SendRequest<'_>, passing: Option<&Passing<'_>>) {

@@ -5,6 +5,9 @@ use crate::ndis::{ListView, Lists};
 use protocol::copies;
 use wire::{Offloads, Segmentation};
 
+/// The VLAN identifier in a tag.
+const VLAN: u16 = 0xFFF;
+
 /// Lists that a module sees in one call.
 #[derive(Clone)]
 pub struct Traffic<'c> {
@@ -54,12 +57,15 @@ impl<'c> Traffic<'c> {
     pub fn offloads(&self, list: ListView<'c>) -> Offloads {
         if self.ours {
             // Nothing was left to anyone.
-            Offloads::default()
-        } else if self.received {
-            list.received_offloads()
-        } else {
-            list.sent_offloads()
+            return Offloads::default();
         }
+        let mut offloads =
+            if self.received { list.received_offloads() } else { list.sent_offloads() };
+        if self.module.adapter.is_wireless {
+            // WLanTagHeader: without a VLAN, the priority is Wi-Fi's own.
+            offloads.tag = offloads.tag.filter(|tag| tag.0 & VLAN != 0);
+        }
+        offloads
     }
 
     /// Whether a list is no traffic of the network's: NDIS looped a send back.

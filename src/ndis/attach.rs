@@ -71,6 +71,12 @@ impl<'a> Attachment<'a> {
         member!(self, MiniportMediaType)
     }
 
+    /// NDIS_PHYSICAL_MEDIUM.
+    #[must_use]
+    pub fn physical_medium(&self) -> i32 {
+        member!(self, MiniportPhysicalMediaType)
+    }
+
     /// The current link-layer address: the first so many of 32 bytes.
     #[must_use]
     pub fn mac_address(&self) -> ([u8; 32], usize) {

@@ -4,7 +4,7 @@ use super::{
     memory::Shared,
     status::Result,
     sys::{self, KDPC, KTIMER, LARGE_INTEGER, PVOID},
-    work_item::{Work, WorkItem},
+    work_item::{Work, Worker},
 };
 use core::cell::UnsafeCell;
 
@@ -23,7 +23,7 @@ pub struct Deadline<T: Work> {
 struct Parts<T> {
     timer: UnsafeCell<KTIMER>,
     procedure: UnsafeCell<KDPC>,
-    owner: Shared<T>,
+    owner: Shared<Worker<T>>,
 }
 
 // SAFETY: the kernel guards its timers and procedures itself; the owner may go along.
@@ -41,7 +41,7 @@ impl<T: Work> Deadline<T> {
     /// # Errors
     ///
     /// [`Error::Resources`](super::Error::Resources).
-    pub fn set(owner: &Shared<T>, milliseconds: u32) -> Result<Self> {
+    pub fn set(owner: &Shared<Worker<T>>, milliseconds: u32) -> Result<Self> {
         const HUNDREDS_OF_NANOSECONDS: i64 = 10_000;
         let parts = Shared::try_new(Parts {
             timer: UnsafeCell::new(KTIMER::default()),
@@ -81,18 +81,20 @@ unsafe extern "C" fn due<T: Work>(
     // SAFETY: the owner that `set` took apart for this call.
     if let Some(parts) = unsafe { Shared::<Parts<T>>::from_raw(context) } {
         parts.owner.due();
-        WorkItem::ask(&parts.owner);
+        Worker::ask(&parts.owner);
     }
 }
 
-/// Waits until no procedure of a [`Deadline`] that was dropped is running any more.
+/// Waits, at its end, for every procedure of a [`Deadline`] that is still running: what a driver
+/// drops last.
 ///
-/// # IRQL
-///
-/// `PASSIVE_LEVEL`.
-///
-/// Follows KeFlushQueuedDpcs.
-pub fn wait_for_deadlines() {
-    // SAFETY: PASSIVE_LEVEL by the function's contract.
-    unsafe { sys::KeFlushQueuedDpcs() };
+/// Follows KeFlushQueuedDpcs, at `PASSIVE_LEVEL`.
+#[derive(Default)]
+pub struct LastDeadline(());
+
+impl Drop for LastDeadline {
+    fn drop(&mut self) {
+        // SAFETY: drivers are unloaded at PASSIVE_LEVEL.
+        unsafe { sys::KeFlushQueuedDpcs() };
+    }
 }

@@ -156,6 +156,14 @@ impl Irp {
         unsafe { AtomicPtr::from_ptr(routine.cast()) }
     }
 
+    /// Whether someone has cancelled the IRP.
+    fn is_cancelled(&self) -> bool {
+        // SAFETY: an IRP of this driver by the type's invariant.
+        let cancel = unsafe { &raw mut (*self.raw.as_ptr()).Cancel };
+        // SAFETY: a byte that lives with the IRP.
+        unsafe { AtomicU8::from_ptr(cancel) }.load(Ordering::SeqCst) != 0
+    }
+
     /// Where the IRP keeps this driver's pointer while it waits.
     fn driver_context(&self) -> *mut PVOID {
         // SAFETY: an IRP of this driver by the type's invariant.
@@ -382,10 +390,7 @@ impl<C: Cancel> PendingControl<C> {
         // other.
         irp.cancel_routine().swap(routine as *mut core::ffi::c_void, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        // SAFETY: an IRP of this driver.
-        let cancelled = unsafe { &raw mut (*irp.raw.as_ptr()).Cancel };
-        // SAFETY: a byte that lives with the IRP.
-        let cancelled = unsafe { AtomicU8::from_ptr(cancelled) }.load(Ordering::SeqCst) != 0;
+        let cancelled = irp.is_cancelled();
         let pending = Self { waiting: mem::ManuallyDrop::new(waiting) };
         if cancelled && pending.disarm() {
             pending.waiting.cancel.cancel();
@@ -412,6 +417,13 @@ impl<C: Cancel> PendingControl<C> {
     #[must_use]
     pub fn input(&self) -> &[u8] {
         self.waiting.irp.input()
+    }
+
+    /// Whether someone has cancelled the request: from then on, [`Cancel::cancel`] is told, or has
+    /// been, or is being.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.waiting.irp.is_cancelled()
     }
 
     /// Lets `write` fill the output, and completes the request with what it says.

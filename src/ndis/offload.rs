@@ -61,13 +61,15 @@ pub(super) const fn of_send(information: &Information) -> Offloads {
         (mss, false, _) => (Some(Segmentation::TcpV1 { mss }), transport_offset(large_send, 20)),
         (mss, true, _) => (Some(Segmentation::TcpV2 { mss }), transport_offset(large_send, 20)),
     };
+    // Transmit: IsIPv4, IsIPv6, TcpChecksum, UdpChecksum, IpHeaderChecksum; the last three count
+    // where one of the first two is set.
+    let is_ip = field(checksum, 0, 2) != 0;
     Offloads {
         tag: tag(tag_information),
-        // Transmit: IsIPv4, IsIPv6, TcpChecksum, UdpChecksum, IpHeaderChecksum.
         checksums: Checksums {
-            ipv4: flag(checksum, 4),
-            tcp: flag(checksum, 2),
-            udp: flag(checksum, 3),
+            ipv4: is_ip && flag(checksum, 4),
+            tcp: is_ip && flag(checksum, 2),
+            udp: is_ip && flag(checksum, 3),
         },
         segmentation,
         transport_offset: hint,

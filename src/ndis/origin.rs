@@ -65,6 +65,10 @@ impl<T: Send + 'static> Origin<T> {
     ///
     /// `<= DISPATCH_LEVEL`.
     pub fn enter(&self) -> Option<Running<'_, T>> {
+        // First: who gets nothing is not to keep a pause waiting.
+        if !self.gate.is_open() {
+            return None;
+        }
         let call = self.calls.begin();
         self.gate.enter().map(|pass| Running { origin: self, _call: call, pass })
     }

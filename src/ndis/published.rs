@@ -7,13 +7,13 @@
 
 use super::{
     calls::{Call, Calls},
+    dispatch_level::at_dispatch_level,
     memory::Shared,
-    passive_lock::PassiveGuard,
+    passive_lock::PassiveLock,
     status::Result,
 };
 use core::{
     cell::UnsafeCell,
-    marker::PhantomData,
     ops::Deref,
     sync::atomic::{AtomicU8, Ordering},
 };
@@ -39,11 +39,12 @@ impl<T> Place<T> {
 ///
 /// # Invariants
 ///
-/// - A place's value is written only by [`Published::replace`], while the place is not current
+/// - A place's value is written only under `replacing`, while the place is not current
 ///   and nobody is counted in who found it so.
 /// - A place that is current is full.
 pub struct Published<T> {
     current: AtomicU8,
+    replacing: PassiveLock<()>,
     left: Shared<Place<T>>,
     right: Shared<Place<T>>,
 }
@@ -64,15 +65,30 @@ impl<T> Published<T> {
     ///
     /// [`Error::Resources`](super::Error::Resources).
     pub fn try_new() -> Result<Self> {
-        Ok(Self { current: AtomicU8::new(NONE), left: Place::try_new()?, right: Place::try_new()? })
+        Ok(Self {
+            current: AtomicU8::new(NONE),
+            replacing: PassiveLock::new(()),
+            left: Place::try_new()?,
+            right: Place::try_new()?,
+        })
     }
 
-    /// The value, if there is one; one load where there is none.
+    /// Lets `look` look at the value, if there is one; one load where there is none.
     ///
     /// # IRQL
     ///
-    /// `<= DISPATCH_LEVEL`. What is read must be given up before the call ends that reads it.
-    pub fn read(&self) -> Option<Reading<'_, T>> {
+    /// `<= DISPATCH_LEVEL`; `DISPATCH_LEVEL` within, so that whoever replaces the value waits for
+    /// no thread that is suspended.
+    #[inline]
+    pub fn with<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        // Relaxed: whoever sees an old nothing came before the replacement.
+        if self.current.load(Ordering::Relaxed) == NONE {
+            return None;
+        }
+        at_dispatch_level(|| self.read().map(|value| look(&value)))
+    }
+
+    fn read(&self) -> Option<Reading<'_, T>> {
         // Relaxed: whoever sees an old nothing came before the replacement.
         let mut current = self.current.load(Ordering::Relaxed);
         loop {
@@ -85,7 +101,7 @@ impl<T> Published<T> {
                 // SAFETY: the place is current, so it is full and not written to until this
                 // reader has left, by the type's invariant.
                 let value = unsafe { &*place.value.get() }.as_ref()?;
-                return Some(Reading { value, _call: call, _stays: PhantomData });
+                return Some(Reading { value, _call: call });
             }
             current = now;
         }
@@ -104,13 +120,12 @@ impl<T> Published<T> {
     ///
     /// # IRQL
     ///
-    /// `PASSIVE_LEVEL`: it waits for calls that read.
-    ///
-    /// `_alone` proves that nobody else replaces it meanwhile: one lock is for one value.
-    pub fn replace<L>(&self, fill: Option<impl FnOnce(&mut T)>, _alone: &PassiveGuard<'_, L>)
+    /// `PASSIVE_LEVEL`: it waits for calls that read, and for others that replace it.
+    pub fn replace(&self, fill: Option<impl FnOnce(&mut T)>)
     where
         T: Default,
     {
+        let alone = self.replacing.lock();
         let old = self.current.load(Ordering::SeqCst);
         let next = match (&fill, old) {
             (None, _) => NONE,
@@ -119,7 +134,7 @@ impl<T> Published<T> {
         };
         if let (Some(place), Some(fill)) = (self.place(next), fill) {
             // SAFETY: the place is not current, and the replacement that made it so has waited
-            // for its readers; nobody else replaces, by `_alone`.
+            // for its readers; nobody else replaces, for the lock is held.
             let value = unsafe { &mut *place.value.get() };
             fill(value.get_or_insert_default());
         }
@@ -130,16 +145,14 @@ impl<T> Published<T> {
             let gone = unsafe { &mut *place.value.get() }.take();
             drop(gone);
         }
+        drop(alone);
     }
 }
 
 /// A published value while it is read; whoever replaces it waits for this to end.
-///
-/// Stays on its processor: it is meant for the length of a call.
-pub struct Reading<'p, T> {
+struct Reading<'p, T> {
     value: &'p T,
     _call: Call<'p>,
-    _stays: PhantomData<*mut ()>,
 }
 
 impl<T> Deref for Reading<'_, T> {

@@ -172,14 +172,28 @@ impl FrameView<'_> {
         }
     }
 
-    /// Whether this driver originated it, whichever drivers have passed it on since: its bytes lie
-    /// in frame buffers of some module.
+    /// Whether this driver originated it, whichever drivers have passed it on since, with whatever
+    /// they put in front: some of its bytes lie in frame buffers of some module.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        let Some(mdl) = NonNull::new(self.mdl) else { return false };
-        // SAFETY: an MDL of the chain, by the type's invariant.
-        let start = unsafe { sys::MmGetMdlVirtualAddress(mdl.as_ptr()) };
-        Territory::holds(start.wrapping_add(self.offset))
+        let mut next = self.mdl;
+        let mut skip = self.offset;
+        let mut left = self.length;
+        while let Some(mdl) = NonNull::new(next).filter(|_| left > 0) {
+            // SAFETY: an MDL of the chain, by the type's invariant.
+            let size = unsafe { (*mdl.as_ptr()).ByteCount } as usize;
+            // SAFETY: as above.
+            let start = unsafe { sys::MmGetMdlVirtualAddress(mdl.as_ptr()) };
+            let bytes = size.saturating_sub(skip);
+            if bytes > 0 && Territory::holds(start.wrapping_add(skip)) {
+                return true;
+            }
+            skip = skip.saturating_sub(size);
+            left = left.saturating_sub(bytes);
+            // SAFETY: as above.
+            next = unsafe { (*mdl.as_ptr()).Next };
+        }
+        false
     }
 
     /// Copies what there is of `into` from the MDL at `place`, whose byte `skip` is the first; how

@@ -6,15 +6,13 @@ use super::{
     sys::{self, _IO_WORKITEM, PDEVICE_OBJECT, PVOID},
 };
 use core::{
+    ops::Deref,
     ptr::NonNull,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 /// What has work done on a system thread.
-pub trait Work: Send + Sync + 'static {
-    /// The item that the work is queued with.
-    fn item(&self) -> &WorkItem;
-
+pub trait Work: Send + Sync + Sized + 'static {
     /// Hears that a [`Deadline`](super::Deadline) has passed, before the work is queued for it.
     ///
     /// # IRQL
@@ -27,33 +25,29 @@ pub trait Work: Send + Sync + 'static {
     /// # IRQL
     ///
     /// `PASSIVE_LEVEL`.
-    fn run(this: &Shared<Self>)
-    where
-        Self: Sized;
+    fn run(this: &Shared<Worker<Self>>);
 }
 
-/// A work item of a device; dropping it frees it.
+/// A work item of a device that is not queued; dropping it frees it.
 ///
 /// While it is queued, the system keeps the device, and with it the driver.
 ///
 /// # Invariants
 ///
-/// `raw` came from IoAllocateWorkItem and has not been freed. While it is queued, it has an owner
-/// of what it belongs to.
+/// `raw` came from IoAllocateWorkItem and has not been freed.
 ///
 /// Follows IoAllocateWorkItem, IoQueueWorkItem and IoFreeWorkItem.
 pub struct WorkItem {
     raw: NonNull<_IO_WORKITEM>,
-    asked: AtomicBool,
 }
 
 // SAFETY: the I/O manager takes a work item on any processor.
 unsafe impl Send for WorkItem {}
-// SAFETY: it is queued by one at a time, which `asked` sees to.
+// SAFETY: a shared item gives nothing.
 unsafe impl Sync for WorkItem {}
 
 impl WorkItem {
-    /// Makes an item that is not queued.
+    /// Makes an item.
     ///
     /// # Errors
     ///
@@ -66,28 +60,60 @@ impl WorkItem {
         // SAFETY: a device object of this driver by the caller's promise.
         let raw = unsafe { sys::IoAllocateWorkItem(device) };
         // INVARIANT: fresh from IoAllocateWorkItem.
-        let raw = NonNull::new(raw).ok_or(Error::Resources)?;
-        Ok(Self { raw, asked: AtomicBool::new(false) })
+        NonNull::new(raw).map(|raw| Self { raw }).ok_or(Error::Resources)
+    }
+}
+
+impl Drop for WorkItem {
+    fn drop(&mut self) {
+        // SAFETY: not freed, by the type's invariant, and not queued: what is queued has an owner
+        // of the `Worker` that holds it.
+        unsafe { sys::IoFreeWorkItem(self.raw.as_ptr()) };
+    }
+}
+
+/// A value that has work done on a system thread, and the item that this is queued with.
+///
+/// # Invariants
+///
+/// The item is queued only while `asked` is set, and then has an owner of this.
+pub struct Worker<T> {
+    value: T,
+    item: WorkItem,
+    asked: AtomicBool,
+}
+
+impl<T: Work> Worker<T> {
+    /// Nothing is asked for.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Resources`]; value and item are dropped.
+    pub fn try_new(value: T, item: WorkItem) -> Result<Shared<Self>> {
+        Shared::try_new(Self { value, item, asked: AtomicBool::new(false) })
     }
 
-    /// Has the work of `owner` done soon: once, however often it is asked for before it begins.
+    /// Has the work done soon: once, however often it is asked for before it begins.
     ///
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`, with no lock held.
-    pub fn ask<T: Work>(owner: &Shared<T>) {
+    pub fn ask(this: &Shared<Self>) {
         const DELAYED_WORK_QUEUE: i32 = 1;
-        let item = owner.item();
-        if item.asked.swap(true, Ordering::AcqRel) {
+        if this.asked.swap(true, Ordering::AcqRel) {
             return;
         }
-        let context = owner.clone().into_raw();
+        let context = this.clone().into_raw();
         // SAFETY:
-        // - Not freed, by the type's invariant, and not queued: `asked` was clear.
+        // - Not freed, by the item's invariant, and not queued: `asked` was clear.
         // - The routine takes over the owner that the context is.
         unsafe {
             sys::IoQueueWorkItem(
-                item.raw.as_ptr(),
+                this.item.raw.as_ptr(),
                 Some(run::<T>),
                 DELAYED_WORK_QUEUE as _,
                 context,
@@ -96,17 +122,18 @@ impl WorkItem {
     }
 }
 
-unsafe extern "C" fn run<T: Work>(_device: PDEVICE_OBJECT, context: PVOID) {
-    // SAFETY: the owner that `ask` took apart for this call.
-    let Some(owner) = (unsafe { Shared::<T>::from_raw(context) }) else { return };
-    // A swap, so that whoever found it asked for comes before what is done now.
-    owner.item().asked.swap(false, Ordering::AcqRel);
-    T::run(&owner);
+impl<T> Deref for Worker<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
 }
 
-impl Drop for WorkItem {
-    fn drop(&mut self) {
-        // SAFETY: not freed, by the type's invariant, and not queued: what is queued has an owner.
-        unsafe { sys::IoFreeWorkItem(self.raw.as_ptr()) };
-    }
+unsafe extern "C" fn run<T: Work>(_device: PDEVICE_OBJECT, context: PVOID) {
+    // SAFETY: the owner that `ask` took apart for this call.
+    let Some(worker) = (unsafe { Shared::<Worker<T>>::from_raw(context) }) else { return };
+    // A swap, so that whoever found it asked for comes before what is done now.
+    worker.asked.swap(false, Ordering::AcqRel);
+    T::run(&worker);
 }

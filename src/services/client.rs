@@ -1,6 +1,9 @@
 //! One open handle of the control device: what belongs to it, and ends with it.
 
-use super::{inject::Answer, tap::Tap};
+use super::{
+    inject::Answer,
+    tap::{SharedTap, Tap},
+};
 use crate::{
     filter::Framecast,
     ndis::{Error, Result, Shared, SpinLock, Status},
@@ -15,7 +18,7 @@ pub struct Client {
     is_closed: AtomicBool,
     /// Its injections that are not done; none once its last user has closed it.
     injections: SpinLock<Option<Injections>>,
-    tap: SpinLock<Option<Shared<Tap>>>,
+    tap: SpinLock<Option<SharedTap>>,
 }
 
 type Injections = Vec<Shared<Answer>, { limits::HANDLE_REQUESTS }>;
@@ -96,7 +99,7 @@ impl Client {
     }
 
     /// The handle's tap.
-    pub(super) fn tap(&self) -> Option<Shared<Tap>> {
+    pub(super) fn tap(&self) -> Option<SharedTap> {
         self.tap.with(|tap| tap.clone())
     }
 
@@ -106,7 +109,7 @@ impl Client {
     ///
     /// - [`Status::DEVICE_BUSY`]: it has one.
     /// - [`Status::CANCELLED`]: it is closed.
-    pub(super) fn set_tap(&self, tap: &Shared<Tap>) -> Result {
+    pub(super) fn set_tap(&self, tap: &SharedTap) -> Result {
         self.tap.with(|place| match place {
             Some(_) => Err(Error::Other(Status::DEVICE_BUSY)),
             // Under the lock: whoever closes the handle looks for its tap after this.
@@ -118,8 +121,15 @@ impl Client {
         })
     }
 
+    /// Takes a tap away from the handle, if it has this one.
+    pub(super) fn forget_tap(&self, tap: &SharedTap) {
+        let gone = self.tap.with(|place| place.take_if(|it| Shared::is_same(it, tap)));
+        // Out of the lock: the last owner frees.
+        drop(gone);
+    }
+
     /// Takes the handle's tap away.
-    pub(super) fn take_tap(&self) -> Option<Shared<Tap>> {
+    pub(super) fn take_tap(&self) -> Option<SharedTap> {
         self.tap.with(Option::take)
     }
 }

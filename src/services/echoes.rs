@@ -26,20 +26,16 @@ const PLACES: usize = 64;
 /// One word a place, so that no lock is needed: 40 bits of the sum, 16 of the second, 8 of the
 /// count. Two frames in one place forget each other, which costs a loop some rounds more.
 pub struct Echoes {
+    /// So that nobody can make a frame that is taken for another.
+    seed: u64,
     places: [AtomicU64; PLACES],
-}
-
-impl Default for Echoes {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 impl Echoes {
     /// Nothing is remembered.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { places: [const { AtomicU64::new(0) }; PLACES] }
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, places: [const { AtomicU64::new(0) }; PLACES] }
     }
 
     /// Remembers a frame that is seen at `time`, in 100-nanosecond intervals; whether it may be a
@@ -48,7 +44,7 @@ impl Echoes {
     pub fn is_echo<S: Source>(&self, frame: &S, time: u64) -> bool {
         const SECOND: u64 = 10_000_000;
         const SUM: u64 = !0xFF_FFFF;
-        let sum = sum_of(frame);
+        let sum = sum_of(frame, self.seed);
         let index = usize::try_from(sum >> 58).unwrap_or_default();
         let Some(place) = self.places.get(index) else { return false };
         let second = time.checked_div(SECOND).unwrap_or_default() & 0xFFFF;
@@ -67,14 +63,14 @@ impl Echoes {
 }
 
 /// A sum over the head of a frame and its length; unlike frames have unlike sums, but for chance.
-fn sum_of<S: Source>(frame: &S) -> u64 {
+fn sum_of<S: Source>(frame: &S, seed: u64) -> u64 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut head = [0_u8; HEAD];
     let length = frame.len();
     let known = head.get_mut(..length.min(HEAD)).is_some_and(|head| frame.read(0, head));
     let (words, _) = head.as_chunks::<8>();
     let start = u64::try_from(length).unwrap_or_default() | u64::from(known) << 63;
-    words.iter().fold(start.wrapping_mul(FACTOR), |sum, word| {
+    words.iter().fold((start ^ seed).wrapping_mul(FACTOR), |sum, word| {
         (sum ^ u64::from_le_bytes(*word)).wrapping_mul(FACTOR).rotate_left(29)
     })
 }

@@ -21,7 +21,7 @@ use crate::{
     },
     ndis::{
         Cancel, CancelId, ControlRequest, Dispatched, Error, Frame, NetBufferList, PendingControl,
-        Pools, Result, Shared, SpinLock, Status, try_slice,
+        Pools, Result, Shared, SpinLock, Status, at_dispatch_level, try_slice,
     },
 };
 use alloc::boxed::Box;
@@ -135,9 +135,11 @@ impl Answer {
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
         self.answer_if_cancelled();
-        if let Some(running) = self.module.origin.enter() {
-            running.cancel_sends(self.id);
-        }
+        at_dispatch_level(|| {
+            if let Some(running) = self.module.origin.enter() {
+                running.cancel_sends(self.id);
+            }
+        });
         // What still waits is given up.
         self.module.injections.serve(&self.module);
     }
@@ -292,12 +294,7 @@ pub struct Queue {
 /// have work of their own, and some are at DISPATCH_LEVEL.
 const ROUNDS: usize = 4;
 
-impl Default for Queue {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
+#[expect(clippy::new_without_default, reason = "there is one, in its module")]
 impl Queue {
     /// Nothing waits.
     #[must_use]
@@ -390,7 +387,13 @@ fn take_cancelled<const N: usize>(queue: &mut Deque<Waiting, N>) -> Option<Waiti
 
 impl Waiting {
     /// Originates the frames for which there are buffers; gives itself back if some must wait.
-    fn originate(mut self, module: &FilterModule) -> Option<Self> {
+    ///
+    /// A pause waits for this: not for a thread that is suspended meanwhile.
+    fn originate(self, module: &FilterModule) -> Option<Self> {
+        at_dispatch_level(|| self.originate_undisturbed(module))
+    }
+
+    fn originate_undisturbed(mut self, module: &FilterModule) -> Option<Self> {
         let Some(running) = module.origin.enter() else {
             self.refuse(Status::PAUSED, Reason::RefusedPaused, &module.counters);
             return None;

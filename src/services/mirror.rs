@@ -157,7 +157,7 @@ impl Order {
             tag: self.request.tag,
             selection: self.selection,
             owner,
-            echoes: Echoes::new(),
+            echoes: Echoes::new(system_time()),
             sent: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             filtered: AtomicU64::new(0),

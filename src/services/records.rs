@@ -1,9 +1,9 @@
 //! Frames written down in the buffer of a tap.
 
-use super::tap::Tap;
+use super::tap::SharedTap;
 use crate::{
     filter::traffic::Traffic,
-    ndis::{RING_ALIGNMENT, Result, Shared, WorkItem, system_time},
+    ndis::{RING_ALIGNMENT, Result, Worker, system_time},
 };
 use core::sync::atomic::{Ordering, fence};
 use protocol::{Reason, TapDrop, TapRecord, record};
@@ -12,7 +12,7 @@ use zerocopy::IntoBytes;
 
 /// The records that one call writes.
 pub(super) struct Records<'t, 'c> {
-    tap: &'t Shared<Tap>,
+    tap: &'t SharedTap,
     traffic: &'t Traffic<'c>,
     time: u64,
     copied: u64,
@@ -21,7 +21,7 @@ pub(super) struct Records<'t, 'c> {
 
 impl<'t, 'c> Records<'t, 'c> {
     /// None yet; all of them bear the time of now.
-    pub(super) fn new(tap: &'t Shared<Tap>, traffic: &'t Traffic<'c>) -> Self {
+    pub(super) fn new(tap: &'t SharedTap, traffic: &'t Traffic<'c>) -> Self {
         Self { tap, traffic, time: system_time(), copied: 0, dropped: 0 }
     }
 }
@@ -125,7 +125,7 @@ impl Records<'_, '_> {
         // One total order with `wait`: either the read sees the records, or it is seen here.
         fence(Ordering::SeqCst);
         if self.tap.is_awaited.load(Ordering::Relaxed) && self.tap.has_enough() {
-            WorkItem::ask(self.tap);
+            Worker::ask(self.tap);
         }
     }
 }

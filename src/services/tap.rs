@@ -19,7 +19,7 @@ use crate::{
     filter::{Framecast, traffic::Traffic},
     ndis::{
         Cancel, ControlRequest, Deadline, Dispatched, Error, PendingControl, Result, Ring, Shared,
-        SpinLock, Status, TIME_UNIT_NANOSECONDS, Work, WorkItem, try_slice, wait_for_deadlines,
+        SpinLock, Status, TIME_UNIT_NANOSECONDS, Work, Worker, try_slice,
     },
 };
 use alloc::boxed::Box;
@@ -45,12 +45,12 @@ pub struct Tap {
     pub(super) is_awaited: AtomicBool,
     /// The deadline of the read has passed.
     is_due: AtomicBool,
-    /// The number of the last read that was cancelled.
-    cancelled: AtomicU64,
     reads: AtomicU64,
     has_ended: AtomicBool,
-    item: WorkItem,
 }
+
+/// A tap, and who answers its reads.
+pub type SharedTap = Shared<Worker<Tap>>;
 
 /// What a tap counts.
 #[derive(Default)]
@@ -69,14 +69,13 @@ struct WaitingRead {
 
 /// What happens when a read is cancelled.
 struct Cancellation {
-    tap: Shared<Tap>,
+    tap: SharedTap,
     number: u64,
 }
 
 impl Cancel for Cancellation {
     fn cancel(&self) {
-        // Whoever puts the read in its place looks here, so that it is not lost.
-        self.tap.cancelled.store(self.number, Ordering::SeqCst);
+        // Where the read is not in its place yet, whoever puts it there sees that it is cancelled.
         self.tap.end_read(|read| read.number == self.number, Status::CANCELLED);
     }
 }
@@ -94,7 +93,9 @@ pub fn start<'r>(
     let begun = client.set_tap(&tap).and_then(|()| {
         let begun = framecast.copying.begin_tap(&framecast.adapters, tap.clone());
         if begun.is_err() {
-            drop(client.take_tap());
+            // Whatever has come about meanwhile under this handle.
+            client.forget_tap(&tap);
+            Tap::end(&tap, framecast);
         }
         begun
     });
@@ -144,22 +145,18 @@ pub fn stop<'r>(
 }
 
 impl Work for Tap {
-    fn item(&self) -> &WorkItem {
-        &self.item
-    }
-
     fn due(&self) {
         self.is_due.store(true, Ordering::SeqCst);
     }
 
-    fn run(this: &Shared<Self>) {
+    fn run(this: &SharedTap) {
         this.answer_if_enough();
     }
 }
 
 impl Tap {
     /// Makes the tap that a request asks for.
-    fn read(framecast: &Framecast, request: &ControlRequest<'_>) -> Result<Shared<Self>> {
+    fn read(framecast: &Framecast, request: &ControlRequest<'_>) -> Result<SharedTap> {
         const INVALID: Error = Error::Other(Status::INVALID_PARAMETER);
         let (order, rest) = control::read::<TapRequest>(request.input()).ok_or(INVALID)?;
         let directions = copies::SENT | copies::RECEIVED;
@@ -178,7 +175,7 @@ impl Tap {
         }
         let size = count.checked_mul(size_of::<u64>()).ok_or(INVALID)?;
         let (luids, instructions) = rest.split_at_checked(size).ok_or(INVALID)?;
-        Shared::try_new(Self {
+        let tap = Self {
             flags: order.flags,
             luids: Self::luids(framecast, luids, count)?,
             selection: Selection::read(order.snap_length, order.instructions, instructions)?,
@@ -190,11 +187,10 @@ impl Tap {
             read: SpinLock::new(None),
             is_awaited: AtomicBool::new(false),
             is_due: AtomicBool::new(false),
-            cancelled: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             has_ended: AtomicBool::new(false),
-            item: request.work_item()?,
-        })
+        };
+        Worker::try_new(tap, request.work_item()?)
     }
 
     /// Reads LUIDs, each of an adapter that is there; `None` where there are none.
@@ -233,11 +229,10 @@ impl Tap {
     /// # IRQL
     ///
     /// `PASSIVE_LEVEL`.
-    pub fn end(this: &Shared<Self>, framecast: &Framecast) {
+    pub fn end(this: &SharedTap, framecast: &Framecast) {
         this.has_ended.store(true, Ordering::SeqCst);
         framecast.copying.end_tap(&framecast.adapters, this);
         this.end_read(|_| true, Status::CANCELLED);
-        wait_for_deadlines();
     }
 
     /// Copies what passes.
@@ -245,7 +240,7 @@ impl Tap {
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`.
-    pub fn copy(this: &Shared<Self>, traffic: &Traffic<'_>) {
+    pub fn copy(this: &SharedTap, traffic: &Traffic<'_>) {
         let mut records = Records::new(this, traffic);
         let mut workspace = Workspace::new();
         for list in traffic.lists() {
@@ -276,18 +271,20 @@ impl Tap {
 
     /// Has a read wait for enough records, for its deadline, for its cancellation or for the end of
     /// the tap.
-    fn wait(this: &Shared<Self>, read: WaitingRead) {
+    fn wait(this: &SharedTap, read: WaitingRead) {
         let number = read.number;
-        this.is_due.store(false, Ordering::SeqCst);
-        let refused = this.read.with(|place| match place {
-            Some(_) => Some(read),
-            None => place.replace(read),
+        let refused = this.read.with(|place| {
+            if place.is_some() {
+                return Some(read);
+            }
+            this.is_due.store(false, Ordering::SeqCst);
+            this.is_awaited.store(true, Ordering::SeqCst);
+            place.replace(read)
         });
         if let Some(WaitingRead { request, .. }) = refused {
             request.reply(|_| Err(Error::Other(Status::DEVICE_BUSY)));
             return;
         }
-        this.is_awaited.store(true, Ordering::SeqCst);
         if let Some(milliseconds) = this.timeout {
             match Deadline::set(this, milliseconds) {
                 Ok(deadline) => this.keep(deadline, number),
@@ -296,11 +293,12 @@ impl Tap {
         }
         // What came about before the read was in its place is seen here.
         fence(Ordering::SeqCst);
-        if this.has_ended() || this.cancelled.load(Ordering::SeqCst) == number {
-            this.end_read(|read| read.number == number, Status::CANCELLED);
-        } else {
-            this.answer_if_enough();
-        }
+        let has_ended = this.has_ended();
+        let is_ended = |read: &WaitingRead| {
+            read.number == number && (has_ended || read.request.is_cancelled())
+        };
+        this.end_read(is_ended, Status::CANCELLED);
+        this.answer_if_enough();
     }
 
     /// Keeps a deadline for as long as its read waits.

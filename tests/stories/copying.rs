@@ -254,3 +254,23 @@ fn a_frame_that_cannot_be_mapped_is_counted() {
     drop(client);
     stage.end();
 }
+
+#[test]
+fn on_wifi_a_priority_without_a_vlan_is_no_tag() {
+    let stage = Stage::new();
+    // NdisPhysicalMediumNative802_11
+    let wifi = stage.adapter(AdapterConfig { physical_medium: 9, ..roomy() });
+    let client = stage.client();
+    start_tap(&client, tap_all(), &[], &[]).expect("the tap starts");
+    let bytes = frame(1, 100);
+    let tagged = |id| {
+        let tag = OutOfBand::Vlan { priority: 5, canonical_format: false, id };
+        NblSpec::from(&bytes).with(tag)
+    };
+    wifi.indicate_from_below([tagged(0), tagged(7)], false);
+    let seen = read_tap(&client).bytes();
+    assert_eq!(seen[0], bytes);
+    assert_eq!(seen[1].len(), bytes.len() + 4);
+    drop(client);
+    stage.end();
+}

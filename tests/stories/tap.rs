@@ -229,19 +229,19 @@ fn a_full_buffer_loses_frames_counts_them_and_slows_nobody() {
     let luid = adapter.config().luid;
     let client = stage.client();
     start_tap(&client, tap_all(), &[], &[]).expect("the tap starts");
-    let sent = frames(100, 1400);
+    let sent = frames(200, 1400);
     adapter.send_from_above(&sent);
-    assert_eq!(adapter.wire().len(), 100, "the network does not wait for the reader");
+    assert_eq!(adapter.wire().len(), 200, "the network does not wait for the reader");
     let Read { batch, frames } = read_tap(&client);
-    // 64 KiB of records of 1440 bytes.
-    assert_eq!(frames.len(), 45);
-    assert_eq!(batch.dropped(TapDrop::BufferFull), 55);
+    // 256 KiB of records of 1440 bytes.
+    assert_eq!(frames.len(), 182);
+    assert_eq!(batch.dropped(TapDrop::BufferFull), 18);
     assert!(frames.iter().zip(&sent).all(|((_, seen), sent)| seen == sent));
     adapter.send_from_above([frame(1, 60)]);
     let Read { frames, .. } = read_tap(&client);
-    assert_eq!(frames[0].0.lost, 55, "the record after a gap says how long it is");
+    assert_eq!(frames[0].0.lost, 18, "the record after a gap says how long it is");
     let counters = client.counters(Some(luid)).expect("counters");
-    assert_eq!(counters.get(Reason::TapDropped), 55);
+    assert_eq!(counters.get(Reason::TapDropped), 18);
     drop(client);
     stage.end();
 }

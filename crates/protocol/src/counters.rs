@@ -35,7 +35,8 @@ pub enum Reason {
     TapDropped,
     /// Copies for mirrors that the drivers below this adapter sent.
     MirrorSent,
-    /// Frames of this adapter that a mirror did not send, whatever the reason.
+    /// Frames that a mirror did not send: on the adapter whose frames they are, or, where the
+    /// drivers below failed them, on the one that was to send them.
     MirrorDropped,
     /// Mirrors that were refused because their frames would have come back.
     MirrorLoopsRefused,

@@ -21,8 +21,9 @@ pub const ADAPTERS: usize = 128;
 /// Taps that there may be at a time.
 pub const TAPS: usize = 32;
 
-/// Bytes of the smallest buffer that a tap may have.
-pub const TAP_BUFFER_LEAST: u32 = 64 << 10;
+/// Bytes of the smallest buffer that a tap may have: the longest frame fits in its half, so that
+/// it always fits somewhere.
+pub const TAP_BUFFER_LEAST: u32 = 256 << 10;
 
 /// Bytes of the largest buffer that a tap may have.
 pub const TAP_BUFFER_MOST: u32 = 16 << 20;

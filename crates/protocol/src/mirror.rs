@@ -68,7 +68,7 @@ pub struct MirrorsReply {
 /// Why a mirror did not send a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MirrorDrop {
-    /// The target is paused or gone.
+    /// The target is paused or gone; frames as the drivers saw them, cut or not, filtered or not.
     TargetAway,
     /// All frame buffers of the target are in use: it is slower than the source.
     NoBuffers,

@@ -3,8 +3,11 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+mod own_frame;
 #[macro_use]
 pub(crate) mod planted;
+
+pub(crate) use own_frame::{OwnFrame, originator, send_own};
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -13,7 +16,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::io::{DeviceObject, DriverObject, Irp};
 use ndis_lab::abi::kernel::UnicodeString;
-use ndis_lab::abi::nbl::{Mdl, NbPoolParameters, NblPoolParameters, NetBufferList};
+use ndis_lab::abi::nbl::{NbPoolParameters, NblPoolParameters, NetBufferList};
 use ndis_lab::abi::ndis::{
     DeviceObjectAttributes, FilterAttachParameters, FilterAttributes, FilterDriverCharacteristics,
     FilterPauseParameters, FilterRestartParameters, OidRequest, StatusIndication,
@@ -415,61 +418,6 @@ pub(crate) const TAG: u32 = 0x6B61_4601;
 
 /// Nonpaged memory.
 pub(crate) const NON_PAGED: u64 = 0x40;
-
-/// A frame of the driver's own, with room in front.
-pub(crate) struct OwnFrame {
-    pub(crate) pool: Handle,
-    pub(crate) memory: Guest<u8>,
-    pub(crate) mdl: Guest<Mdl>,
-    pub(crate) list: Guest<NetBufferList>,
-}
-
-impl OwnFrame {
-    /// Allocates all of it.
-    pub(crate) fn new(handle: Handle, bytes: &[u8], data_room: u32, context_room: u16) -> Self {
-        let size = u32::try_from(bytes.len()).expect("a short frame") + data_room;
-        let pool = list_pool(handle);
-        let memory = ExAllocatePool2(NON_PAGED, size.into(), TAG);
-        memory.byte_add(data_room.into()).write_bytes(bytes);
-        let mdl = NdisAllocateMdl(handle, memory, size);
-        let length = bytes.len() as u64;
-        let list =
-            NdisAllocateNetBufferAndNetBufferList(pool, 0, context_room, mdl, data_room, length);
-        list.set(NetBufferList::SOURCE_HANDLE, handle);
-        Self { pool, memory, mdl, list }
-    }
-
-    /// Frees all of it, in order.
-    pub(crate) fn free(self) {
-        NdisFreeNetBufferList(self.list);
-        NdisFreeMdl(self.mdl);
-        ExFreePoolWithTag(self.memory, TAG);
-        NdisFreeNetBufferListPool(self.pool);
-    }
-}
-
-/// A driver that originates a frame whenever the test says, and keeps what comes back.
-pub(crate) fn originator() -> Fake {
-    Fake {
-        on_send_complete: Some(Box::new(|_, _, _| {})),
-        on_return: Some(Box::new(|_, _, _| {})),
-        ..Fake::default()
-    }
-}
-
-/// Sends a frame of the driver's own, changed before it leaves, and demands the rules that breaks.
-#[track_caller]
-pub(crate) fn send_own(change: impl Fn(Guest<NetBufferList>) + Send + 'static, rules: &[Rule]) {
-    let world = originator().run();
-    world.in_driver(move |handle| {
-        let frame = OwnFrame::new(handle, b"own", 0, 0);
-        change(frame.list);
-        NdisFSendNetBufferLists(handle, frame.list, 0, 0);
-        frame.free();
-    });
-    world.expect_broken(rules);
-    world.end();
-}
 
 /// Registers the driver's device, whose requests `on_irp` serves.
 pub(crate) fn register_device(registration: Handle, name: &str) -> Handle {

@@ -27,11 +27,12 @@ struct TlsDirectory {
 unsafe impl Sync for TlsDirectory {}
 
 // The linker puts sections of one name in the order of what follows their dollar sign: the variables
-// lie between the first two of these, and what Windows calls for each thread behind the third.
+// lie between the first two of these, and what Windows calls for each thread behind the third. The
+// first two can be written, as the variables can: else they were sections apart.
 #[unsafe(link_section = ".tls")]
-static TLS_START: u64 = 0;
+static mut TLS_START: u64 = 0;
 #[unsafe(link_section = ".tls$ZZZ")]
-static TLS_END: u64 = 0;
+static mut TLS_END: u64 = 0;
 #[unsafe(link_section = ".CRT$XLA")]
 static BEFORE_CALLBACKS: usize = 0;
 /// Ends the list of callbacks.

@@ -1,6 +1,6 @@
 //! Builds framecastctl for Windows.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result};
 use wdk_kit::Architecture;
@@ -47,4 +47,32 @@ pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<PathBu
         .and_then(|()| fs::copy(&built, &file))
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)
+}
+
+/// Builds the program for Wine: `target/framecastctl/wine` then holds the one for x64, and beside it
+/// a stand-in for the one library of Windows that it needs and that Wine 8 does not have.
+///
+/// # Errors
+///
+/// When the tools cannot be set up, or either does not build.
+pub fn build_for_wine(workspace: &Workspace) -> Result<PathBuf> {
+    let built = build(workspace, Architecture::X64)?;
+    let kit = Kit::prepare(workspace)?;
+    let folder = workspace.target().join("framecastctl/wine");
+    let program = folder.join("framecastctl.exe");
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::copy(&built, &program))
+        .with_context(|| format!("cannot write {}", program.display()))?;
+    let mut command = Command::new(&kit.tools().toolchain.rustc);
+    kit.environment(&mut command);
+    command
+        .args(["--edition", "2024", "--crate-type", "cdylib", "-O", "-Cpanic=abort"])
+        .args(["--target", Architecture::X64.target()])
+        .arg(format!("-Clinker={}", kit.linker().display()))
+        .args(["/NODEFAULTLIB", "/ENTRY:DllMain", "/NOIMPLIB"].map(|it| format!("-Clink-arg={it}")))
+        .arg("-o")
+        .arg(folder.join("bcryptprimitives.dll"))
+        .arg(workspace.root().join("tests/wine/bcryptprimitives.rs"));
+    progress::quiet("Building what Wine lacks", &mut command)?;
+    Ok(program)
 }

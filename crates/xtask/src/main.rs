@@ -34,6 +34,9 @@ enum Command {
         /// The processor that it is for
         #[arg(long, value_name = "ARCH", value_parser = driver::architecture, default_value = "x64")]
         arch: Architecture,
+        /// Build it for Wine, too: target/framecastctl/wine
+        #[arg(long, conflicts_with = "arch")]
+        wine: bool,
     },
     /// Build the driver, then run every test of the host crates
     Test {
@@ -83,8 +86,10 @@ fn run(command: Command) -> Result<()> {
             println!("{}", workspace.shown(&image.driver));
             Ok(())
         }
-        Command::Framecastctl { arch } => {
-            println!("{}", workspace.shown(&ctl::build(&workspace, arch)?));
+        Command::Framecastctl { arch, wine } => {
+            let built =
+                if wine { ctl::build_for_wine(&workspace) } else { ctl::build(&workspace, arch) };
+            println!("{}", workspace.shown(&built?));
             Ok(())
         }
         Command::Test { arguments } => test::run(&workspace, &arguments),

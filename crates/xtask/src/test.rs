@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{driver, progress, setup, workspace::Workspace};
+use crate::{ctl, driver, progress, setup, workspace::Workspace};
 
 /// Commands that succeed where the programs are that the tests ask, and their packages.
 const PROGRAMS: [(&[&str], &str); 12] = [
@@ -31,6 +31,7 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         setup::program(command, package)?;
     }
     driver::build(workspace)?;
+    ctl::build_for_wine(workspace)?;
     let mut command = workspace.cargo("test");
     command.args(["--locked", "--workspace"]);
     for driver in workspace.drivers()? {

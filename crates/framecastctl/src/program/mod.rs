@@ -40,6 +40,11 @@ fn carry_out(arguments: &Arguments) -> Result<(), Failure> {
     if let Command::Extcap(extcap) = &arguments.command {
         return extcap::run(extcap, &arguments.environment);
     }
+    if let Command::Send(send) = &arguments.command
+        && send.dry_run
+    {
+        return send::dry_run(send, arguments.json);
+    }
     let mut environment = Environment::open(&arguments.environment)?;
     let done = command(&arguments.command, &mut environment, arguments.json);
     // What the lab has to say of the driver explains why a command failed.

@@ -10,3 +10,4 @@ mod selftest;
 mod send;
 mod stage;
 mod tap;
+mod wine;

@@ -19,6 +19,15 @@ fn the_driver_passes_every_check() {
 }
 
 #[test]
+fn traffic_of_others_does_not_disturb_it() {
+    // There are frames of the same EtherType in it.
+    let mixed = crate::stage::data("mixed.pcap");
+    let mixed = crate::stage::text(&mixed);
+    let adapter = format!("Uplink,timing=original,wire-from={mixed},above-from={mixed}");
+    Run::in_lab(&["--adapter", &adapter, "selftest", "Uplink"]).expect_done();
+}
+
+#[test]
 fn what_cannot_be_checked_is_told() {
     let run = Run::in_lab(&["selftest", "7"]);
     let printed = &run.expect_done().printed;

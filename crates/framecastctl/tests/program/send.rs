@@ -117,6 +117,14 @@ fn a_file_that_is_no_capture_is_refused_before_anything_leaves() {
 }
 
 #[test]
+fn a_dry_run_reads_it_all_without_a_driver() {
+    let mixed = data("mixed.pcap");
+    let run = Run::of(&["send", "anything", text(&mixed), text(&mixed), "--dry-run"]);
+    let line = "2252 frames (1410650 bytes) would be sent; the longest has 1518 bytes\n";
+    assert_eq!(run.expect_done().printed, line);
+}
+
+#[test]
 fn a_capture_can_come_from_a_pipe() {
     let file = fs::File::open(data("mixed.pcap")).expect("a capture");
     let run = program()

@@ -3,6 +3,9 @@ use framecastctl::Adapter;
 /// A group address of the selftest's own: locally administered.
 const GROUP: [u8; 6] = [0x03, 0x46, 0x43, 0x53, 0x54, 0x01];
 
+/// The address of one host, else like that.
+const SINGLE: [u8; 6] = [0x02, 0x46, 0x43, 0x53, 0x54, 0x01];
+
 /// The EtherType for local experiments, which no host takes for anything else.
 const EXPERIMENTAL: [u8; 2] = [0x88, 0xB5];
 
@@ -16,7 +19,7 @@ pub(super) fn to_network(adapter: &Adapter, number: usize, length: usize) -> Vec
 
 /// The same towards this host.
 pub(super) fn to_host(adapter: &Adapter, number: usize, length: usize) -> Vec<u8> {
-    frame(&adapter.mac_address, &GROUP.map(|byte| byte & 0xFE), number, length)
+    frame(&adapter.mac_address, &SINGLE, number, length)
 }
 
 fn frame(to: &[u8], from: &[u8], number: usize, length: usize) -> Vec<u8> {
@@ -34,9 +37,10 @@ pub(super) fn tagged(mut frame: Vec<u8>) -> Vec<u8> {
 
 /// Whether a frame is one of these, and not of the network's own traffic.
 pub(super) fn is_ours(frame: &[u8]) -> bool {
-    let at = |offset: usize| frame.get(offset..offset + 2);
-    at(12) == Some(&EXPERIMENTAL)
-        || (at(12) == Some(&[0x81, 0x00]) && at(16) == Some(&EXPERIMENTAL))
+    let at = |offset: usize, bytes: &[u8]| frame.get(offset..offset + bytes.len()) == Some(bytes);
+    let untagged = at(12, &EXPERIMENTAL);
+    let tagged = at(12, &[0x81, 0x00]) && at(16, &EXPERIMENTAL);
+    (at(0, &GROUP) || at(6, &SINGLE)) && (untagged || tagged)
 }
 
 /// Lengths that a driver could get wrong, up to `most`.

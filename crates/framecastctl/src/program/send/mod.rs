@@ -10,12 +10,14 @@ use clap::ValueEnum;
 use framecastctl::{Batch, Error, Injection};
 use indicatif::HumanBytes;
 use protocol::{Request, limits};
+use serde_json::json;
 
 use super::{
     environment::{AnyClient, Environment},
     failure::Failure,
     interrupt,
     progress::Progress,
+    show,
 };
 use frames::{Frames, Numbered};
 use outcome::Outcome;
@@ -47,6 +49,9 @@ pub(crate) struct Arguments {
     /// Frames of which the capture holds only the beginning
     #[arg(long, value_enum, default_value_t = Cut::Refuse)]
     cut: Cut,
+    /// Read it all and send nothing, which needs no driver
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 /// When frames leave.
@@ -122,6 +127,24 @@ pub(super) fn run(
     outcome.print(json)?;
     sent?;
     if outcome.refused() > 0 { Err(Failure::Said) } else { Ok(()) }
+}
+
+/// Reads what would be sent, once.
+pub(super) fn dry_run(arguments: &Arguments, json: bool) -> Result<(), Failure> {
+    let (mut frames, mut bytes, mut longest) = (0_u64, 0_u64, 0_u64);
+    for frame in Frames::open(&arguments.files, 1, arguments.cut)? {
+        let (_, frame) = frame?;
+        let length = frame.bytes.len() as u64;
+        frames += 1;
+        bytes += length;
+        longest = longest.max(length);
+    }
+    let text = format!(
+        "{} ({bytes} bytes) would be sent; the longest has {longest} bytes",
+        show::count(frames, "frame")
+    );
+    let value = json!({"frames": frames, "bytes": bytes, "longest": longest});
+    show::result(json, &value, text)
 }
 
 /// Sends frames in batches.

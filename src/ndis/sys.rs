@@ -32,11 +32,11 @@ mod bindings {
 pub(super) use bindings::*;
 pub(super) use wdk_sys::ntddk::{
     ExAcquirePushLockExclusiveEx, ExReleasePushLockExclusiveEx, IoAllocateWorkItem, IoFreeWorkItem,
-    IoQueueWorkItem, IoReleaseCancelSpinLock, IofCompleteRequest, KeAcquireSpinLockRaiseToDpc,
-    KeCancelTimer, KeEnterCriticalRegion, KeFlushQueuedDpcs, KeInitializeDpc, KeInitializeEvent,
-    KeInitializeTimer, KeLeaveCriticalRegion, KeLowerIrql, KeQuerySystemTimePrecise,
-    KeReleaseSpinLock, KeSetEvent, KeSetTimer, KeWaitForSingleObject, KfRaiseIrql,
-    MmMapLockedPagesSpecifyCache,
+    IoGetStackLimits, IoQueueWorkItem, IoReleaseCancelSpinLock, IofCompleteRequest,
+    KeAcquireSpinLockRaiseToDpc, KeCancelTimer, KeEnterCriticalRegion, KeFlushQueuedDpcs,
+    KeInitializeDpc, KeInitializeEvent, KeInitializeTimer, KeLeaveCriticalRegion, KeLowerIrql,
+    KeQuerySystemTimePrecise, KeReleaseSpinLock, KeSetEvent, KeSetTimer, KeWaitForSingleObject,
+    KfRaiseIrql, MmMapLockedPagesSpecifyCache,
 };
 pub(super) use wdk_sys::{
     _IO_WORKITEM, DRIVER_OBJECT, FILE_OBJECT, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE,

@@ -12,6 +12,8 @@
 //! - What it originated comes past another module where adapters stand on each other: it is known
 //!   by where its bytes lie, whichever drivers have passed it on.
 //! - What NDIS loops back says so.
+//! - Where a driver below the target sends on the source within the same call, and changes what it
+//!   sends, the copies of copies end when the stack does not suffice for more.
 //! - What left the machine and comes back by the network looks like any frame: see
 //!   [`echoes`](super::echoes).
 
@@ -28,7 +30,7 @@ use crate::{
     },
     ndis::{
         ControlRequest, Dispatched, Error, FrameView, ListView, NetBufferList, Pools, Result,
-        Shared, Status, system_time,
+        Shared, Status, stack_left, system_time,
     },
 };
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -37,6 +39,10 @@ use protocol::{
     MirrorsReply, Reason, copies, mirror_state,
 };
 use wire::{Changes, Offloads, Source, Tag, Transmission, WireError, WireFrame, Workspace};
+
+/// Bytes of stack that must be left to originate: several times what that takes, for the drivers
+/// below.
+const STACK: usize = 12 * 1024;
 
 /// The least snap length: a link-layer header.
 const LEAST: u32 = 14;
@@ -216,6 +222,9 @@ impl Mirror {
     ///
     /// `<= DISPATCH_LEVEL`, with no lock held.
     pub fn copy(this: &Shared<Self>, traffic: &Traffic<'_>, target: Option<&FilterModule>) {
+        if stack_left() < STACK {
+            return this.drop_frames(MirrorDrop::Loop, traffic.frames(), traffic);
+        }
         let running = target.and_then(|target| Some((target, target.origin.enter()?)));
         let Some((target, running)) = running else {
             return this.drop_frames(MirrorDrop::TargetAway, traffic.frames(), traffic);

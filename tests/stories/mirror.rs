@@ -8,7 +8,7 @@ use framecast_tests::{
     frame, frames, roomy,
 };
 use framecastctl::Client;
-use ndis_lab::{AdapterConfig, File, NbSpec, NblSpec, NtStatus, Order};
+use ndis_lab::{AdapterConfig, File, Handover, NbSpec, NblSpec, NtStatus, Order};
 use protocol::{
     Direction, FilterInstruction, MirrorDrop, MirrorRequest, Reason, TapRequest, copies, limits,
     mirror_state, record,
@@ -160,6 +160,44 @@ fn what_ndis_loops_back_is_not_copied() {
     source.indicate_from_below([NblSpec::from(frame(1, 100)).loopback()], false);
     assert!(target.wire().is_empty());
     assert_eq!(mirror_record(&client, id).dropped(MirrorDrop::Loop), 1);
+    drop(client);
+    stage.end();
+}
+
+#[test]
+fn a_copy_is_known_again_where_adapters_stand_on_each_other() {
+    for header in [0, 24] {
+        let stage = Stage::new();
+        let (card, team) = (stage.adapter(roomy()), stage.adapter(second()));
+        team.stand_on(&card, Handover::Shared { header });
+        let client = stage.client();
+        let id = add_mirror(&client, mirror_all(card.config().luid, team.config().luid), &[])
+            .expect("it is added");
+        card.indicate_from_below([frame(1, 300)], false);
+        let record = mirror_record(&client, id);
+        assert_eq!((record.sent, record.dropped(MirrorDrop::Loop)), (1, 1));
+        assert_eq!(card.wire().len(), 1, "the copy passed the card, whose mirror knew it");
+        // What the team itself sends is the card's traffic, and copied once.
+        team.send_from_above([frame(2, 300)]);
+        let record = mirror_record(&client, id);
+        assert_eq!((record.sent, record.dropped(MirrorDrop::Loop)), (2, 2));
+        drop(client);
+        stage.end();
+    }
+}
+
+#[test]
+fn copies_that_are_changed_and_sent_on_within_the_call_end_with_the_stack() {
+    let stage = Stage::new();
+    let (card, tunnel) = (stage.adapter(roomy()), stage.adapter(second()));
+    tunnel.stand_on(&card, Handover::Grown);
+    let client = stage.client();
+    let id = add_mirror(&client, mirror_all(card.config().luid, tunnel.config().luid), &[])
+        .expect("it is added");
+    card.indicate_from_below([frame(1, 300)], false);
+    let record = mirror_record(&client, id);
+    assert_eq!(record.dropped(MirrorDrop::Loop), 1, "{record:?}");
+    assert!((1..64).contains(&record.sent), "{record:?}");
     drop(client);
     stage.end();
 }

@@ -15,6 +15,7 @@ pub use crate::io::csq::*;
 pub use crate::io::device::*;
 pub use crate::io::irp::*;
 pub use crate::io::probe::*;
+pub use crate::io::stack_limits::*;
 pub use crate::io::work_item::*;
 pub use crate::ke::mutex::*;
 pub use crate::ke::queued::*;
@@ -80,6 +81,7 @@ const ALL: &[&[Export]] = &[
     crate::io::device::EXPORTS,
     crate::io::irp::EXPORTS,
     crate::io::probe::EXPORTS,
+    crate::io::stack_limits::EXPORTS,
     crate::io::work_item::EXPORTS,
     crate::ke::EXPORTS,
     crate::ke::mutex::EXPORTS,

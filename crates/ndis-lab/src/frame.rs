@@ -1,6 +1,7 @@
 //! Frames as tests write and read them, and the lists that carry them.
 
 use crate::abi::nbl::{NBL_HEADER_SPLIT, NBL_IS_LOOPBACK};
+use crate::guest::Guest;
 use crate::out_of_band::OutOfBand;
 use crate::status::NtStatus;
 
@@ -30,6 +31,8 @@ pub struct NbSpec {
     /// Whether its MDLs have no address of the system yet: whoever wants the bytes has to map
     /// them, which may fail.
     pub unmapped: bool,
+    /// Memory of another driver that holds the last of the bytes, in pieces.
+    pub(crate) memory: Vec<(Guest<u8>, usize)>,
 }
 
 impl NbSpec {

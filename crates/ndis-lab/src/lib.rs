@@ -99,6 +99,7 @@
 //! | Devices of NDIS read and write as their flags say, with the user's address if they say nothing | assumed |
 //! | The MDL of METHOD_IN_DIRECT shows the first bytes of the input | assumed: callers of the lab give one buffer |
 //! | The lab raises no exceptions: where ProbeForRead would, it reports a breach | assumed; a hostile address that a driver would catch cannot be tried |
+//! | A thread has 160 KB of stack, counted from where it asked first: the kernel has 24 KB, but no calls of the lab in between | assumed |
 //! | In guarded mode data that share a page with memory of the driver that is not away stay open | pages are what can be closed |
 //! | A callback that NDIS makes from within a driver's call runs at the caller's IRQL | assumed |
 //! | An adapter that sleeps: NetEventSetPower, FilterPause unless the miniport needs none, OID_PNP_SET_POWER; and back in the other order | documented, but for the order |
@@ -184,6 +185,7 @@ pub use instructions::Instructions;
 pub use irql::Irql;
 pub use lab::{Lab, LabBuilder};
 pub use module_state::ModuleState;
+pub use ndis::base::Handover;
 pub use oid_request::{OidAnswer, OidKind, OidQuery, OidResult};
 pub use out_of_band::{IpVersion, OutOfBand};
 pub use parameter::Parameter;

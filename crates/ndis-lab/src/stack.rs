@@ -10,6 +10,7 @@ use crate::frame::{Completion, Frame, NblSpec};
 use crate::irql::Irql;
 use crate::machine::Machine;
 use crate::module_state::ModuleState;
+use crate::ndis::base::{Base, Handover};
 use crate::ndis::cable::Cable;
 use crate::ndis::module::Module;
 use crate::ndis::{adapter, direct, lifecycle, oid, pnp, protocol, transition};
@@ -137,6 +138,12 @@ impl Stack {
     /// and [`Stack::lost_on_the_cable`] counts.
     pub fn connect_for(&self, other: &Self, frames: u64) {
         lock(&self.module.lower).cable = Some(Cable::to(&other.module, frames));
+    }
+
+    /// Puts this adapter on another of the same lab, as a team or a tunnel stands on a card: what it
+    /// sends, the protocols' side of the other adapter's stack sends, within the same call.
+    pub fn stand_on(&self, other: &Self, handover: Handover) {
+        lock(&self.module.lower).base = Some(Base::new(&other.module, handover));
     }
 
     /// How many frames this adapter's cable did not carry, because it had carried enough.

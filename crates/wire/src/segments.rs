@@ -231,10 +231,14 @@ fn cut(large: &Large) -> Result<(usize, Changes), WireError> {
 }
 
 /// Bytes of payload that each of the coalesced `segments` had, as far as that can be told: they all
-/// were as long as the target takes, if there would be as many then; else they all were alike.
+/// were as long as the target takes, if there would be as many then, or if they would be too short
+/// to be worth coalescing; else they all were alike.
 fn original_size(whole: usize, segments: u16, room: usize) -> usize {
+    /// A count that would make segments shorter than this is not believed: each costs a frame.
+    const SHORTEST: usize = 32;
     let segments = usize::from(segments.max(1));
-    if whole.div_ceil(room.max(1)) == segments { room } else { whole.div_ceil(segments).min(room) }
+    let alike = whole.div_ceil(segments);
+    if whole.div_ceil(room.max(1)) == segments || alike < SHORTEST { room } else { alike.min(room) }
 }
 
 fn in_16_bits(length: usize) -> Result<[u8; 2], WireError> {

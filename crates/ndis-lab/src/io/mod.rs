@@ -6,6 +6,7 @@ pub(crate) mod device;
 pub(crate) mod irp;
 pub(crate) mod probe;
 pub(crate) mod request;
+pub(crate) mod stack_limits;
 pub(crate) mod work_item;
 
 use std::collections::HashMap;

@@ -14,6 +14,7 @@ use crate::guest::Guest;
 use crate::irql::Irql;
 use crate::ledger::{Direction, Holder};
 use crate::machine::Machine;
+use crate::ndis::base::{self, Base};
 use crate::ndis::cable::{self, Cable};
 use crate::ndis::lab_list::LabList;
 use crate::ndis::module::Module;
@@ -34,6 +35,8 @@ pub(crate) struct LowerEdge {
     pub(crate) wire: Vec<Frame>,
     /// What carries its frames to another adapter.
     pub(crate) cable: Option<Cable>,
+    /// What it does with the adapter that it stands on.
+    pub(crate) base: Option<Base>,
     /// Lists that it has not completed, with what they held when they came.
     pub(crate) held: Vec<Transmission>,
     /// Lists that it indicated and that have not come back.
@@ -58,6 +61,7 @@ impl Default for LowerEdge {
             capture: true,
             wire: Vec::new(),
             cable: None,
+            base: None,
             held: Vec::new(),
             out: Vec::new(),
             returns: Vec::new(),
@@ -95,6 +99,7 @@ pub(crate) fn transmit(machine: &Arc<Machine>, module: &Arc<Module>, arrival: &A
         transmissions.push(transmit_list(machine, module, arrival, list, own, batch));
     }
     carry(machine, module, &transmissions);
+    base::pass_down(machine, module, arrival);
     let policy = lock(&module.lower).policy;
     match policy {
         Policy::Inline => complete(machine, module, transmissions, arrival.flags),

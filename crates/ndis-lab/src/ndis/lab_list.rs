@@ -97,29 +97,34 @@ fn make_buffer(
     let block = machine.block(NetBuffer::SIZE);
     let buffer = block.guest::<NetBuffer>();
     blocks.push(block);
-    let mut rest = spec.bytes.as_slice();
+    let elsewhere: usize = spec.memory.iter().map(|&(_, length)| length).sum();
+    let mut rest = &spec.bytes[..spec.bytes.len().saturating_sub(elsewhere)];
     let mut parts = Vec::new();
     for &length in &spec.splits {
         let (part, after) = rest.split_at(length.min(rest.len()));
         parts.push(part);
         rest = after;
     }
-    if !rest.is_empty() || parts.is_empty() {
+    if !rest.is_empty() || (parts.is_empty() && spec.memory.is_empty()) {
         parts.push(rest);
     }
-    let last = parts.len() - 1;
-    let mut previous: Guest<Mdl> = Guest::NULL;
+    let last = parts.len().saturating_sub(1);
+    let mut chain = Vec::new();
     for (index, part) in parts.iter().enumerate() {
         let front = if index == 0 { spec.offset } else { 0 };
         let behind = if index == last { spec.tail } else { 0 };
-        let mdl = make_mdl(machine, part, front, behind, spec.unmapped, blocks);
-        if previous.is_null() {
-            buffer.set(NetBuffer::MDL_CHAIN, mdl);
-        } else {
-            previous.set(Mdl::NEXT, mdl);
-        }
-        previous = mdl;
+        chain.push(make_mdl(machine, part, front, behind, spec.unmapped, blocks));
     }
+    for &(start, length) in &spec.memory {
+        let block = machine.block(Mdl::SIZE);
+        mdl::describe(block.guest(), start, u32::try_from(length).unwrap_or(u32::MAX));
+        chain.push(block.guest::<Mdl>());
+        blocks.push(block);
+    }
+    for pair in chain.windows(2) {
+        pair[0].set(Mdl::NEXT, pair[1]);
+    }
+    buffer.set(NetBuffer::MDL_CHAIN, chain.first().copied().unwrap_or_default());
     buffer.set(NetBuffer::DATA_OFFSET, u32::try_from(spec.offset).unwrap_or(u32::MAX));
     buffer.set(NetBuffer::DATA_LENGTH, u32::try_from(spec.bytes.len()).unwrap_or(u32::MAX));
     buffer.set(NetBuffer::POOL_HANDLE, pool);

@@ -1,6 +1,7 @@
 //! NDIS: what filter drivers import from ndis.sys, and the drivers at the ends of a stack.
 
 pub(crate) mod adapter;
+pub(crate) mod base;
 pub(crate) mod cable;
 pub(crate) mod chain;
 pub(crate) mod configuration;

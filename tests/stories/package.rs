@@ -2,12 +2,19 @@
 
 use anyhow::{Context, Result, ensure};
 use framecast_tests::driver_file;
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
 use tempfile::TempDir;
 use wdk_kit::Architecture;
 use xtask::{
     driver::{self, Image},
+    kit::Kit,
     package::{Package, TestCertificate},
+    tree,
     workspace::Workspace,
 };
 
@@ -152,6 +159,32 @@ fn without_its_signature_the_driver_is_what_was_built() -> Result<()> {
 #[test]
 fn the_same_certificate_gives_the_same_package() -> Result<()> {
     assert!(Stage::new()?.package == Stage::new()?.package);
+    Ok(())
+}
+
+#[test]
+fn the_package_is_the_same_from_another_folder() -> Result<()> {
+    let here = Workspace::here();
+    let there = tree::copy(&here, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("another-folder"))?;
+    // The tools and what build scripts are made of need not be made again.
+    fs::create_dir_all(there.kit().join("build"))?;
+    Kit::prepare(&here)?;
+    for shared in ["vendor", "vendor.stamp", "wdk", "build/release"] {
+        let link = there.kit().join(shared);
+        if !link.is_symlink() {
+            symlink(here.kit().join(shared), link)?;
+        }
+    }
+    let certificate = TestCertificate::of(&here)?;
+    let packaged = |workspace: &Workspace| {
+        let image = driver::build(workspace)?;
+        Package::new(workspace, Architecture::X64, &image, Some(&certificate))
+    };
+    let (one, other) = (packaged(&here)?, packaged(&there)?);
+    assert!(one.names().eq(other.names()));
+    for name in one.names() {
+        assert!(one.file(name) == other.file(name), "{name} is another");
+    }
     Ok(())
 }
 

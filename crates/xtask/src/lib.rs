@@ -5,6 +5,7 @@
 //! - [`setup`]: the tools a build needs, found or installed
 //! - [`kit`]: cargo set up to build drivers off Windows
 //! - [`linker`]: the linker made to know no path of this machine
+//! - [`tree`]: a copy of the workspace in another folder
 //! - [`vendor`]: the dependencies as files, wdk-build edited to run off Windows
 //! - [`filter`]: the filters that are not Framecast
 //! - [`image`]: a linked image made independent of where it was linked
@@ -31,5 +32,6 @@ pub mod progress;
 pub mod setup;
 pub mod symbols;
 pub mod test;
+pub mod tree;
 pub mod vendor;
 pub mod workspace;

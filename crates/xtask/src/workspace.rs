@@ -40,6 +40,12 @@ impl Workspace {
         Self { root: root.to_path_buf() }
     }
 
+    /// The repository whose top folder this is.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_path_buf() }
+    }
+
     /// Its top folder.
     #[must_use]
     pub fn root(&self) -> &Path {

@@ -13,11 +13,9 @@ use super::{Mutant, patch::SOURCES};
 use crate::{
     kit::{Kit, TARGET},
     progress,
+    tree::{self, shown, write},
     workspace::Workspace,
 };
-
-/// What the driver is built from; cargo wants the whole workspace to be there.
-const NEEDED: &[&str] = &["Cargo.toml", "Cargo.lock", "build.rs", "src", "crates", "tests"];
 
 /// What the linker leaves, and what the lab wants it to be called.
 const RESULTS: &[(&str, &str)] = &[
@@ -43,9 +41,7 @@ impl Bench {
         let kit = Kit::prepare(workspace)?;
         let folder = workspace.target().join("mutants");
         let tree = folder.join("tree");
-        for name in NEEDED {
-            copy(&workspace.root().join(name), &tree.join(name))?;
-        }
+        tree::copy(workspace, &tree)?;
         let mut sources = BTreeMap::new();
         for folder in SOURCES {
             read_sources(&tree, &tree.join(folder), &mut sources)?;
@@ -101,47 +97,6 @@ impl Bench {
         command.current_dir(&self.tree).args(["--release", "--package", "framecast", "--quiet"]);
         command
     }
-}
-
-/// Makes the second the same as the first, a file or a folder. A file that is already right is left
-/// alone, so that its time does not make anything build again.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    if !from.is_dir() {
-        let bytes = fs::read(from).with_context(|| shown(from))?;
-        return write(to, &bytes);
-    }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(from).with_context(|| shown(from))? {
-        names.push(entry?.file_name());
-    }
-    for name in &names {
-        copy(&from.join(name), &to.join(name))?;
-    }
-    for entry in fs::read_dir(to).into_iter().flatten() {
-        let entry = entry?;
-        if !names.contains(&entry.file_name()) {
-            remove(&entry.path()).with_context(|| shown(&entry.path()))?;
-        }
-    }
-    Ok(())
-}
-
-fn remove(path: &Path) -> std::io::Result<()> {
-    if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    if fs::read(path).is_ok_and(|present| present == bytes) {
-        return Ok(());
-    }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| shown(folder))?;
-    }
-    fs::write(path, bytes).with_context(|| shown(path))
-}
-
-fn shown(path: &Path) -> String {
-    format!("cannot copy {}", path.display())
 }
 
 /// Reads the files below `folder`, by their path from `tree` on.

@@ -10,6 +10,7 @@ mod demo;
 mod events;
 mod exercise;
 mod faults;
+mod header;
 mod hlk;
 mod image;
 mod inject;

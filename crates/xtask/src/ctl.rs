@@ -34,7 +34,7 @@ pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<PathBu
             .args(["--", "--cfg", "without_windows_sdk"])
             .arg(format!("-Clink-arg=/LIBPATH:{}", folder.display()))
             .args(
-                ["/ENTRY:main", "/SUBSYSTEM:CONSOLE", "/Brepro"]
+                ["/ENTRY:main", "/SUBSYSTEM:CONSOLE", "/Brepro", "/PDBALTPATH:%_PDB%"]
                     .map(|it| format!("-Clink-arg={it}")),
             );
         progress::shown(&what, &mut command)?;

@@ -9,6 +9,7 @@
 //! - [`vendor`]: the dependencies as files, wdk-build edited to run off Windows
 //! - [`filter`]: the filters that are not Framecast
 //! - [`image`]: a linked image made independent of where it was linked
+//! - [`header`]: the control interface as a header for C
 //! - [`inf`]: setup information files, checked
 //! - [`package`]: what is installed on Windows, made on any host
 //! - [`symbols`]: names for places in a built driver
@@ -21,6 +22,7 @@ pub mod demo;
 pub mod driver;
 pub mod exercise;
 pub mod filter;
+pub mod header;
 pub mod image;
 pub mod inf;
 pub mod kit;

@@ -6,7 +6,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use wdk_kit::Architecture;
 use xtask::{
-    bench, ctl, demo, driver, exercise, inf, lint, mutants, package, test, workspace::Workspace,
+    bench, ctl, demo, driver, exercise, header, inf, lint, mutants, package, test,
+    workspace::Workspace,
 };
 
 /// Framecast's commands. Each sets up what it needs first.
@@ -56,6 +57,8 @@ enum Command {
     Mutants(mutants::Arguments),
     /// Package the driver for Windows, with a catalog and signatures: target/package/x64
     Package(package::Arguments),
+    /// Write the control interface as a header for C: docs/framecast.h
+    Header,
     /// Check setup information files for the rules of NDIS filter drivers
     Inf(inf::Arguments),
     /// Run any cargo command on the driver, as `build` and `lint` do
@@ -99,6 +102,7 @@ fn run(command: Command) -> Result<()> {
         Command::Exercise(arguments) => exercise::run(&workspace, &arguments),
         Command::Mutants(arguments) => mutants::run(&workspace, &arguments),
         Command::Package(arguments) => package::run(&workspace, &arguments),
+        Command::Header => header::run(&workspace),
         Command::Inf(arguments) => inf::run(&workspace, &arguments),
         Command::Driver { arguments } => driver::cargo(&workspace, &arguments),
     }

@@ -2,7 +2,7 @@
 //!
 //! The package is that of `cargo make` on Windows: a stamped INF, the driver with its symbols and
 //! map, a catalog of both, and a certificate for testing that the driver and the catalog are signed
-//! with. The same sources and the same certificate give the same bytes.
+//! with; and framecastctl beside it. The same sources and the same certificate give the same bytes.
 //!
 //! | file | what |
 //! |---|---|
@@ -32,6 +32,7 @@ pub use signature::sign_image;
 pub use subject::{Algorithm, Subject};
 
 use crate::{
+    ctl,
     driver::{self, Image},
     inf::{self, Inf, Stamp},
     workspace::Workspace,
@@ -62,7 +63,9 @@ pub struct Arguments {
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let image = driver::build_for(workspace, arguments.arch)?;
     let certificate = if arguments.unsigned { None } else { Some(TestCertificate::of(workspace)?) };
-    let package = Package::new(workspace, arguments.arch, &image, certificate.as_ref())?;
+    let program = ctl::build(workspace, arguments.arch)?;
+    let mut package = Package::new(workspace, arguments.arch, &image, certificate.as_ref())?;
+    package.add_file("framecastctl.exe", &program)?;
     let default = workspace.target().join("package").join(arguments.arch.folder());
     if arguments.out.is_none() && default.exists() {
         fs::remove_dir_all(&default)
@@ -123,10 +126,18 @@ impl Package {
         for (name, path) in extras(workspace)? {
             package.add(&name, read(&path)?);
         }
-        package.files.sort();
-        let sums = package.checksums()?;
-        package.add(CHECKSUMS, sums.into_bytes());
+        package.sum()?;
         Ok(package)
+    }
+
+    /// Adds a file to the package.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn add_file(&mut self, name: &str, path: &Path) -> Result<()> {
+        self.add(name, read(path)?);
+        self.sum()
     }
 
     /// The file of this name.
@@ -164,12 +175,16 @@ impl Package {
         self.files.push((name.to_owned(), bytes));
     }
 
-    fn checksums(&self) -> Result<String> {
+    /// Makes the checksums those of the other files.
+    fn sum(&mut self) -> Result<()> {
+        self.files.retain(|(name, _)| name != CHECKSUMS);
+        self.files.sort();
         let mut sums = String::new();
         for (name, bytes) in &self.files {
             writeln!(sums, "{}  {name}", hexadecimal(&Sha256::digest(bytes)))?;
         }
-        Ok(sums)
+        self.add(CHECKSUMS, sums.into_bytes());
+        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 
 /// The stories that do not run the driver that they are told of.
 const BESIDE: &[&str] =
-    &["any_filter", "demo", "makefile", "mutants", "package", "plan", "state", "ui"];
+    &["any_filter", "demo", "header", "makefile", "mutants", "package", "plan", "state", "ui"];
 
 /// The stories that are told first: those that assert nothing before the lab's verdict.
 const FIRST: &str = "verdict";

@@ -1,0 +1,55 @@
+//! The control interface as a header for C, as a C compiler sees it.
+
+use anyhow::{Context, Result, ensure};
+use std::{fs, path::Path, process::Command};
+use xtask::{header, workspace::Workspace};
+
+/// Whether the compiler takes a header, and holds what it asserts.
+fn compile(header: &Path) -> Result<()> {
+    let mut command = Command::new("cc");
+    command.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c"]);
+    let output = command.arg(header).output().context("cannot start the C compiler")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+#[test]
+fn the_header_is_that_of_the_protocol() -> Result<()> {
+    let workspace = Workspace::here();
+    let present = fs::read_to_string(workspace.root().join(header::PATH))?;
+    assert!(present == header::text(&workspace)?, "cargo xtask header brings it up to date");
+    Ok(())
+}
+
+#[test]
+fn a_c_compiler_lays_it_out_as_the_driver_does() -> Result<()> {
+    compile(&Workspace::here().root().join(header::PATH))
+}
+
+#[test]
+fn another_layout_does_not_compile() -> Result<()> {
+    let text = header::text(&Workspace::here())?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("changed.h");
+    for (old, new) in [
+        ("uint32_t if_index;", "uint64_t if_index;"),
+        ("uint8_t mac_address[32];", "uint8_t mac_address[16];"),
+        ("uint16_t driver[3];\n", ""),
+    ] {
+        ensure!(text.contains(old), "no {old}");
+        fs::write(&path, text.replacen(old, new, 1))?;
+        assert!(compile(&path).is_err(), "{new} for {old}");
+    }
+    Ok(())
+}
+
+#[test]
+fn control_codes_are_those_that_the_driver_serves() -> Result<()> {
+    let text = header::text(&Workspace::here())?;
+    for request in protocol::Request::ALL {
+        let code = format!(" {:#x}u\n", request.code());
+        assert_eq!(text.matches(&code).count(), 1, "{request:?}");
+    }
+    assert!(text.contains("#define FRAMECAST_REQUEST_VERSION 0x12e000u\n"));
+    Ok(())
+}

@@ -48,8 +48,9 @@
 /* Taps that there may be at a time. */
 #define FRAMECAST_LIMITS_TAPS 32
 
-/* Bytes of the smallest buffer that a tap may have. */
-#define FRAMECAST_LIMITS_TAP_BUFFER_LEAST 65536
+/* Bytes of the smallest buffer that a tap may have: the longest frame fits in its half, so that
+ * it always fits somewhere. */
+#define FRAMECAST_LIMITS_TAP_BUFFER_LEAST 262144
 
 /* Bytes of the largest buffer that a tap may have. */
 #define FRAMECAST_LIMITS_TAP_BUFFER_MOST 16777216
@@ -216,7 +217,8 @@
 /* Copies for mirrors that the drivers below this adapter sent. */
 #define FRAMECAST_REASON_MIRROR_SENT 0xdu
 
-/* Frames of this adapter that a mirror did not send, whatever the reason. */
+/* Frames that a mirror did not send: on the adapter whose frames they are, or, where the drivers
+ * below failed them, on the one that was to send them. */
 #define FRAMECAST_REASON_MIRROR_DROPPED 0xeu
 
 /* Mirrors that were refused because their frames would have come back. */
@@ -232,7 +234,7 @@
 
 /* Why a mirror did not send a frame. */
 
-/* The target is paused or gone. */
+/* The target is paused or gone; frames as the drivers saw them, cut or not, filtered or not. */
 #define FRAMECAST_MIRROR_DROP_TARGET_AWAY 0x0u
 
 /* All frame buffers of the target are in use: it is slower than the source. */

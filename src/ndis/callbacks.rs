@@ -200,8 +200,9 @@ pub(super) unsafe extern "C" fn send<F: Filter>(
     // SAFETY: NDIS hands the chain to this driver.
     let lists = unsafe { ForeignChain::from_raw(lists) };
     if let (Some(attached), Some(lists)) = (attached, lists) {
+        let passing = attached.passing();
         let request = SendRequest::new(attached.handle(), lists, port, flags);
-        attached.module.send(request, attached.passing().as_ref());
+        attached.module.send(request, passing.as_ref());
     }
 }
 
@@ -211,14 +212,55 @@ pub(super) unsafe extern "C" fn send_complete<F: Filter>(
     lists: *mut NET_BUFFER_LIST,
     flags: ULONG,
 ) {
+    // SAFETY: NDIS completes the chain to this module.
+    unsafe { come_back::<F>(context, lists, flags, sys::NdisFSendNetBufferListsComplete) };
+}
+
+/// Takes lists of our own home, and lets `pass_on` pass those of others on.
+///
+/// # Safety
+///
+/// `context` is an attached module's. `lists` came to it in FilterSendNetBufferListsComplete or in
+/// FilterReturnNetBufferLists, and `pass_on` is NDIS' function for the same way.
+#[inline]
+unsafe fn come_back<F: Filter>(
+    context: NDIS_HANDLE,
+    lists: *mut NET_BUFFER_LIST,
+    flags: ULONG,
+    pass_on: unsafe extern "C" fn(NDIS_HANDLE, *mut NET_BUFFER_LIST, ULONG),
+) {
     // SAFETY: an attached module's context.
     let Some(attached) = (unsafe { attached::<F>(context) }) else { return };
-    // SAFETY: NDIS completes the chain to this module.
+    if attached.origin.gate().is_occupied() {
+        // SAFETY: the caller's promise.
+        unsafe { part::<F>(context, lists, flags, pass_on) };
+    } else {
+        // None of ours is under way, so none has to be looked for.
+        // SAFETY: lists that this module passed on, on their way back.
+        unsafe { pass_on(attached.handle().as_raw(), lists, flags) };
+    }
+}
+
+/// As [`come_back`], where lists of our own may be among them; out of line, with the arguments where
+/// they are, so that the way of others' lists saves no registers for it.
+///
+/// # Safety
+///
+/// As for [`come_back`].
+#[inline(never)]
+unsafe extern "C" fn part<F: Filter>(
+    context: NDIS_HANDLE,
+    lists: *mut NET_BUFFER_LIST,
+    flags: ULONG,
+    pass_on: unsafe extern "C" fn(NDIS_HANDLE, *mut NET_BUFFER_LIST, ULONG),
+) {
+    // SAFETY: an attached module's context.
+    let Some(attached) = (unsafe { attached::<F>(context) }) else { return };
+    // SAFETY: the caller's promise.
     let (own, foreign) = unsafe { chain::part(lists, &attached.origin) };
-    let handle = attached.handle().as_raw();
     if let Some(foreign) = foreign {
-        // SAFETY: lists that this module passed down, on their way back up.
-        unsafe { sys::NdisFSendNetBufferListsComplete(handle, foreign.as_raw(), flags) };
+        // SAFETY: lists that this module passed on, on their way back.
+        unsafe { pass_on(attached.handle().as_raw(), foreign.as_raw(), flags) };
     }
     if let Some(mut own) = own {
         attached.module.came_home(&mut own);
@@ -240,12 +282,13 @@ pub(super) unsafe extern "C" fn receive<F: Filter>(
     // SAFETY: NDIS hands the chain to this driver, or lends it for the length of the call.
     let lists = unsafe { ForeignChain::from_raw(lists) };
     if let (Some(attached), Some(lists)) = (attached, lists) {
-        let borrowed = BorrowedIndication::new(attached.handle(), lists, port, count, flags);
         let passing = attached.passing();
         if flags & sys::NDIS_RECEIVE_FLAGS_RESOURCES == 0 {
-            attached.module.receive(ReceiveIndication::new(borrowed), passing.as_ref());
+            let lists = ReceiveIndication::new(attached.handle(), lists, port, count, flags);
+            attached.module.receive(lists, passing.as_ref());
         } else {
-            attached.module.receive_borrowed(&borrowed, passing.as_ref());
+            let lists = BorrowedIndication::new(attached.handle(), lists, port, count, flags);
+            attached.module.receive_borrowed(&lists, passing.as_ref());
         }
     }
 }
@@ -256,20 +299,8 @@ pub(super) unsafe extern "C" fn give_back<F: Filter>(
     lists: *mut NET_BUFFER_LIST,
     flags: ULONG,
 ) {
-    // SAFETY: an attached module's context.
-    let Some(attached) = (unsafe { attached::<F>(context) }) else { return };
     // SAFETY: NDIS returns the chain to this module.
-    let (own, foreign) = unsafe { chain::part(lists, &attached.origin) };
-    let handle = attached.handle().as_raw();
-    if let Some(foreign) = foreign {
-        // SAFETY: lists that this module passed up, on their way back down.
-        unsafe { sys::NdisFReturnNetBufferLists(handle, foreign.as_raw(), flags) };
-    }
-    if let Some(mut own) = own {
-        attached.module.came_home(&mut own);
-        // Last: our own lists home may complete a pause, after which the module may be gone.
-        drop(own);
-    }
+    unsafe { come_back::<F>(context, lists, flags, sys::NdisFReturnNetBufferLists) };
 }
 
 /// FilterOidRequest.

@@ -231,11 +231,6 @@ pub(super) unsafe fn part<T>(
     origin: &Origin<T>,
 ) -> (Option<Homecoming<'_, T>>, Option<ForeignChain>) {
     let handle = origin.handle();
-    if !origin.gate().is_occupied() {
-        // None of ours is under way.
-        // SAFETY: lists that NDIS handed to this driver.
-        return (None, unsafe { ForeignChain::from_raw(head) });
-    }
     let mut ours = 0_usize;
     let mut others = 0_usize;
     let count = |list: NonNull<NET_BUFFER_LIST>| {

@@ -84,7 +84,8 @@ impl<T, D: Drained> Gate<T, D> {
 
     /// Whether the gate lets in now.
     pub(super) fn is_open(&self) -> bool {
-        self.word.load(Ordering::Acquire) & OPEN != 0
+        // Relaxed: who only asks does not look at the value.
+        self.word.load(Ordering::Relaxed) & OPEN != 0
     }
 
     /// Whether someone is inside.

@@ -147,6 +147,7 @@ impl<T> Origin<T> {
 ///
 /// A pause does not wait for it: what is passed on is not this module's, and whoever answers for
 /// it has paused before, or waits for it itself.
+#[derive(Clone, Copy)]
 pub struct Passing<'m> {
     handle: FilterHandle,
     /// Stays on its processor: it is meant for the length of a call.
@@ -154,7 +155,7 @@ pub struct Passing<'m> {
 }
 
 impl Passing<'_> {
-    pub(super) const fn handle(&self) -> FilterHandle {
+    pub(super) const fn handle(self) -> FilterHandle {
         self.handle
     }
 }

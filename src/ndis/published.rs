@@ -107,6 +107,12 @@ impl<T> Published<T> {
         }
     }
 
+    /// Whether there is no value: one load.
+    pub fn is_none(&self) -> bool {
+        // Relaxed: as in `read`.
+        self.current.load(Ordering::Relaxed) == NONE
+    }
+
     fn place(&self, which: u8) -> Option<&Place<T>> {
         match which {
             LEFT => Some(&self.left),

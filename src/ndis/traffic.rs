@@ -138,9 +138,15 @@ pub struct ReceiveIndication<'m> {
     lists: BorrowedIndication<'m>,
 }
 
-impl<'m> ReceiveIndication<'m> {
-    pub(super) const fn new(lists: BorrowedIndication<'m>) -> Self {
-        Self { lists }
+impl ReceiveIndication<'_> {
+    pub(super) const fn new(
+        handle: FilterHandle,
+        lists: ForeignChain,
+        port: NDIS_PORT_NUMBER,
+        count: ULONG,
+        flags: ULONG,
+    ) -> Self {
+        Self { lists: BorrowedIndication::new(handle, lists, port, count, flags) }
     }
 
     /// Lists in the indication.

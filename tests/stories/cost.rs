@@ -15,6 +15,12 @@ use xtask::{
 /// The services that originate frames.
 const ORIGINATING: [Service; 2] = [Service::Send, Service::Receive];
 
+/// The services that copy what passes.
+const COPYING: [Service; 2] = [Service::Tap, Service::Mirror];
+
+/// What a call that only passes lists on costs at most, and its way back.
+const MOST_TO_PASS: u64 = 40;
+
 /// The services that only pass on.
 const PASSING: [Service; 2] = [Service::PassDown, Service::PassUp];
 
@@ -55,6 +61,14 @@ fn what_passes_costs_as_much_for_any_number_of_lists() {
 }
 
 #[test]
+fn what_passes_costs_a_few_instructions() {
+    for service in PASSING {
+        let count = cost(Case::usual(service)).instructions;
+        assert!(count <= MOST_TO_PASS, "{service}: {count}");
+    }
+}
+
+#[test]
 fn what_passes_costs_two_calls_and_no_memory() {
     for service in PASSING {
         let cost = cost(Case::usual(service));
@@ -85,8 +99,22 @@ fn the_floor_does_the_calls_and_the_copy_alone() {
 }
 
 #[test]
-fn a_frame_is_copied_once() {
-    for service in ORIGINATING {
+fn a_frame_is_copied_once_and_for_each_tap() {
+    for service in [Service::Send, Service::Receive, Service::Tap] {
         assert_eq!(cost(Case::usual(service)).bytes_copied, 32 * 1514, "{service}");
     }
+    // A mirror reads the head of a frame, to know it when it comes back.
+    let mirrored = cost(Case::usual(Service::Mirror)).bytes_copied;
+    assert!((32 * 1514..32 * (1514 + 100)).contains(&mirrored), "{mirrored}");
+    let case = Case { taps: 3, ..Case::usual(Service::Tap) };
+    assert_eq!(cost(case).bytes_copied, 3 * 32 * 1514);
+    assert_eq!(floor(case).bytes_copied, 3 * 32 * 1514);
+}
+
+#[test]
+fn what_is_copied_takes_no_memory_of_the_system() {
+    for service in COPYING {
+        assert_eq!(cost(Case::usual(service)).allocations, 0, "{service}");
+    }
+    assert_eq!(cost(Case::usual(Service::ReadTap)).allocations, 0);
 }

@@ -41,7 +41,9 @@ pub fn with_symbols<R>(image: &Path, work: impl FnOnce(&Symbols<'_>) -> R) -> Re
     let unreadable = || format!("cannot read {}", path.display());
     let pdb = PDB::open(File::open(&path).with_context(unreadable)?).with_context(unreadable)?;
     let data = ContextPdbData::try_from_pdb(pdb).with_context(unreadable)?;
-    let names = TypeFormatterFlags::NO_FUNCTION_RETURN | TypeFormatterFlags::NO_ARGUMENTS;
+    let names = TypeFormatterFlags::NAME_ONLY
+        | TypeFormatterFlags::NO_ARGUMENTS
+        | TypeFormatterFlags::NO_FUNCTION_RETURN;
     let context = data.make_context_with_formatter_flags(names);
     let context = context.with_context(unreadable)?;
     Ok(work(&Symbols { context }))

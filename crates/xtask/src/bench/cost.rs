@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use ndis_lab::{Counters, Instructions};
 use serde::Serialize;
 
-use super::Rig;
+use super::{Case, Rig};
 
 /// What a call of the kernel or of NDIS is charged, in instructions, and of how many bytes a copy
 /// moves one.
@@ -46,16 +46,19 @@ impl Cost {
     /// When the driver does not do it: as many frames as the case has pass, or are originated.
     pub fn count(rig: &dyn Rig) -> Result<Self> {
         for _ in 0..WARM_UPS {
+            rig.prepare(0)?;
             rig.act(0)?;
         }
+        rig.prepare(0)?;
         let before = rig.lab().counters();
         let (result, instructions) = rig.lab().count_instructions(|| rig.act(0));
         result?;
         let after = rig.lab().counters();
-        let frames = moved(&after) - moved(&before);
-        ensure!(frames == rig.frames() as u64, "{frames} frames were done, not {}", rig.frames());
+        let Case { service, batch, .. } = rig.case();
+        let (done, expected) = (moved(&after) - moved(&before), batch as u64 * service.moves());
+        ensure!(done == expected, "{service}: {done} lists went on their way, not {expected}");
         let allocations = after.system_allocations - before.system_allocations;
-        Ok(Self::new(rig.frames(), &instructions, allocations))
+        Ok(Self::new(batch, &instructions, allocations))
     }
 
     fn new(frames: usize, instructions: &Instructions, allocations: u64) -> Self {

@@ -23,9 +23,9 @@ struct Row {
     #[serde(flatten)]
     case: Case,
     framecast: Measured,
-    floor: Measured,
+    floor: Option<Measured>,
     /// Framecast's cost, with calls and copies charged, over the floor's.
-    ratio: f64,
+    ratio: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,7 +41,7 @@ struct Growth {
     service: Service,
     processors: u8,
     framecast_nanoseconds_a_frame: f64,
-    floor_nanoseconds_a_frame: f64,
+    floor_nanoseconds_a_frame: Option<f64>,
 }
 
 /// All that was found.
@@ -83,28 +83,16 @@ impl Report {
         let bar = bar(cases.len() + Service::ALL.len() * processors.len());
         let mut rows = Vec::new();
         for case in cases {
-            let Case { service, batch, length } = case;
+            let Case { service, batch, length, .. } = case;
             bar.set_message(format!("{service}, {batch} frames of {length} bytes"));
-            let framecast = Measured::new(&Framecast::new(framecast, case, 1)?)?;
-            let floor = Measured::new(&Floor::new(floor, case, 1)?)?;
-            let ratio = framecast.cost.ratio(&floor.cost);
-            rows.push(Row { case, framecast, floor, ratio });
+            rows.push(Row::measure(framecast, floor, case)?);
             bar.inc(1);
         }
         let mut growth = Vec::new();
         for service in Service::ALL {
             for &processors in &processors {
                 bar.set_message(format!("{service}, {processors} processors"));
-                let case = Case::usual(service);
-                let framecast = Framecast::new(framecast, case, processors)?;
-                let floor = Floor::new(floor, case, processors)?;
-                let together = usize::from(processors);
-                growth.push(Growth {
-                    service,
-                    processors,
-                    framecast_nanoseconds_a_frame: nanoseconds(&framecast, together)?,
-                    floor_nanoseconds_a_frame: nanoseconds(&floor, together)?,
-                });
+                growth.push(Growth::measure(framecast, floor, service, processors)?);
                 bar.inc(1);
             }
         }
@@ -130,19 +118,24 @@ impl Report {
             "ratio",
         ]);
         for Row { case, framecast, floor, ratio } in &self.cases {
-            let (cost, least) = (&framecast.cost, &floor.cost);
+            let service = match case.taps {
+                0 | 1 => case.service.to_string(),
+                taps => format!("{} {}s", taps, case.service),
+            };
+            let cost = &framecast.cost;
+            let least = |cell: &dyn Fn(&Measured) -> String| floor.as_ref().map_or_else(none, cell);
             table.add_row([
-                case.service.to_string(),
+                service,
                 case.batch.to_string(),
                 case.length.to_string(),
                 format!("{:.1}", cost.per_frame(cost.instructions)),
                 format!("{:.2}", cost.per_frame(cost.call_count())),
                 format!("{:.2}", cost.per_frame(cost.allocations)),
                 format!("{:.0}", framecast.nanoseconds_a_frame),
-                format!("{:.1}", least.per_frame(least.instructions)),
-                format!("{:.2}", least.per_frame(least.call_count())),
-                format!("{:.0}", floor.nanoseconds_a_frame),
-                format!("{ratio:.2}"),
+                least(&|it| format!("{:.1}", it.cost.per_frame(it.cost.instructions))),
+                least(&|it| format!("{:.2}", it.cost.per_frame(it.cost.call_count()))),
+                least(&|it| format!("{:.0}", it.nanoseconds_a_frame)),
+                ratio.map_or_else(none, |ratio| format!("{ratio:.2}")),
             ]);
         }
         right(&mut table);
@@ -162,7 +155,7 @@ impl Report {
                 growth.service.to_string(),
                 growth.processors.to_string(),
                 format!("{:.0}", growth.framecast_nanoseconds_a_frame),
-                format!("{:.0}", growth.floor_nanoseconds_a_frame),
+                growth.floor_nanoseconds_a_frame.map_or_else(none, |it| format!("{it:.0}")),
             ]);
         }
         right(&mut table);
@@ -201,6 +194,11 @@ fn print_most(cost: &Cost, numbers: &BTreeMap<String, u64>) {
     }
 }
 
+/// What stands where there is no floor.
+fn none() -> String {
+    "–".to_owned()
+}
+
 /// Numbers stand to the right.
 fn right(table: &mut Table) {
     for column in table.column_iter_mut().skip(1) {
@@ -214,7 +212,29 @@ impl Measured {
     }
 }
 
+impl Growth {
+    fn measure(framecast: &Path, floor: &Path, service: Service, processors: u8) -> Result<Self> {
+        let (case, together) = (Case::usual(service), usize::from(processors));
+        let framecast = Framecast::new(framecast, case, processors)?;
+        let floor = || nanoseconds(&Floor::new(floor, case, processors)?, together);
+        Ok(Self {
+            service,
+            processors,
+            framecast_nanoseconds_a_frame: nanoseconds(&framecast, together)?,
+            floor_nanoseconds_a_frame: service.has_floor().then(floor).transpose()?,
+        })
+    }
+}
+
 impl Row {
+    fn measure(framecast: &Path, floor: &Path, case: Case) -> Result<Self> {
+        let framecast = Measured::new(&Framecast::new(framecast, case, 1)?)?;
+        let floor = || Measured::new(&Floor::new(floor, case, 1)?);
+        let floor = case.service.has_floor().then(floor).transpose()?;
+        let ratio = floor.as_ref().map(|floor| framecast.cost.ratio(&floor.cost));
+        Ok(Self { case, framecast, floor, ratio })
+    }
+
     /// The aims that this misses.
     fn missed(&self) -> Vec<String> {
         let service = self.case.service;
@@ -224,8 +244,8 @@ impl Row {
             if cost.instructions > MOST_TO_PASS {
                 missed.push(format!("{service}: {} instructions", cost.instructions));
             }
-        } else if self.ratio > MOST_OF_FLOOR {
-            missed.push(format!("{service}: {:.2} times the floor", self.ratio));
+        } else if let Some(ratio) = self.ratio.filter(|&ratio| ratio > MOST_OF_FLOOR) {
+            missed.push(format!("{service}: {ratio:.2} times the floor"));
         }
         if cost.allocations > 0 {
             missed.push(format!("{service}: {} allocations", cost.allocations));

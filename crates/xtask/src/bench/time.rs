@@ -20,24 +20,39 @@ const PARTS: u32 = 10;
 ///
 /// When the driver does not do it.
 pub(super) fn nanoseconds(rig: &dyn Rig, processors: usize) -> Result<f64> {
-    let start = Instant::now();
-    rig.act(0)?;
-    let once = start.elapsed().max(Duration::from_nanos(1));
+    let once = act(rig, 0, 1)?.max(Duration::from_nanos(1));
     let turns = u32::try_from((TIMED / PARTS).as_nanos() / once.as_nanos())?.max(1);
     let mut fastest = Duration::MAX;
     for _ in 0..PARTS {
-        let start = Instant::now();
-        thread::scope(|scope| {
-            let act = |processor| move || (0..turns).try_for_each(|_| rig.act(processor));
-            let others: Vec<_> = (1..processors).map(|number| scope.spawn(act(number))).collect();
-            let mut result = act(0)();
-            for other in others {
-                result = result.and(other.join().unwrap_or_else(|_| bail!("a processor stopped")));
-            }
-            result
-        })?;
-        fastest = fastest.min(start.elapsed());
+        fastest = fastest.min(act_together(rig, processors, turns)?);
     }
-    let frames = f64::from(turns) * f64::from(u32::try_from(rig.frames() * processors)?);
+    let frames = f64::from(turns) * f64::from(u32::try_from(rig.case().batch * processors)?);
     Ok(fastest.as_secs_f64() * 1e9 / frames)
+}
+
+/// How long the slowest of the processors takes.
+fn act_together(rig: &dyn Rig, processors: usize, turns: u32) -> Result<Duration> {
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..processors)
+            .map(|processor| scope.spawn(move || act(rig, processor, turns)))
+            .collect();
+        let mut slowest = act(rig, 0, turns)?;
+        for other in others {
+            let Ok(took) = other.join() else { bail!("a processor stopped") };
+            slowest = slowest.max(took?);
+        }
+        Ok(slowest)
+    })
+}
+
+/// How long one processor takes, without what it prepares.
+fn act(rig: &dyn Rig, processor: usize, turns: u32) -> Result<Duration> {
+    let mut took = Duration::ZERO;
+    for _ in 0..turns {
+        rig.prepare(processor)?;
+        let start = Instant::now();
+        rig.act(processor)?;
+        took += start.elapsed();
+    }
+    Ok(took)
 }

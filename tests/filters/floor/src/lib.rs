@@ -26,9 +26,9 @@ use filter_ndis::{
 
 /// The codes of status indications that say what a module does from now on.
 pub const PASS: Status = 0;
-/// See [`PASS`].
+/// See [`PASS`]; as many copies as bytes come with it.
 pub const TAP: Status = 1;
-/// See [`PASS`]; the other module takes part.
+/// See [`PASS`]; the other module of a pair sends the copies.
 pub const MIRROR: Status = 2;
 /// Sends the frames that come with it: for each its length in eight bytes, and its bytes, padded to
 /// eight.
@@ -44,6 +44,9 @@ const CONTEXT_BACKFILL: u16 = 64;
 const BUFFERS: usize = 512;
 const BUFFER_BYTES: u32 = DATA_BACKFILL + 9216;
 const ALL_BYTES: u32 = BUFFERS as u32 * BUFFER_BYTES;
+
+/// As many adapters as are measured at once.
+const PLACES: usize = 8;
 
 /// Bytes that taps copy into.
 const TAP_BYTES: usize = 1 << 16;
@@ -82,6 +85,7 @@ struct Module {
     /// All of them.
     mdls: [*mut Mdl; BUFFERS],
     service: Status,
+    taps: u32,
     /// Whether lists that come home are this module's own.
     originates: bool,
     tapped: [u8; TAP_BYTES],
@@ -96,6 +100,7 @@ impl Module {
         free: ptr::null_mut(),
         mdls: [ptr::null_mut(); BUFFERS],
         service: PASS,
+        taps: 0,
         originates: false,
         tapped: [0; TAP_BYTES],
         tap_at: 0,
@@ -107,8 +112,7 @@ impl Module {
         // SAFETY: the module's own handle.
         self.pool = unsafe { NdisAllocateNetBufferListPool(self.filter, &raw const parameters) };
         // SAFETY: the module's own handle.
-        self.memory =
-            unsafe { NdisAllocateMemoryWithTagPriority(self.filter, ALL_BYTES, TAG, 0) };
+        self.memory = unsafe { NdisAllocateMemoryWithTagPriority(self.filter, ALL_BYTES, TAG, 0) };
         if self.pool.is_null() || self.memory.is_null() {
             return false;
         }
@@ -200,8 +204,10 @@ impl Module {
     /// Does what is to be done with what passes.
     unsafe fn see(&mut self, lists: *mut List) {
         if self.service == TAP {
-            // SAFETY: lists that NDIS handed to this module.
-            unsafe { for_each_frame(lists, |bytes, length| self.tap(bytes, length)) };
+            for _ in 0..self.taps {
+                // SAFETY: lists that NDIS handed to this module.
+                unsafe { for_each_frame(lists, |bytes, length| self.tap(bytes, length)) };
+            }
         } else if self.service == MIRROR {
             // SAFETY: as above.
             unsafe { self.mirror(lists) };
@@ -218,12 +224,11 @@ impl Module {
     }
 
     unsafe fn mirror(&mut self, lists: *mut List) {
-        let own = ptr::from_mut(self);
         let first_module = (&raw mut MODULES).cast::<Self>();
-        // SAFETY: the other of the two modules in use, which is used by this thread alone.
-        let other = unsafe {
-            if own == first_module { &mut *first_module.add(1) } else { &mut *first_module }
-        };
+        // SAFETY: this module is one of them.
+        let number = unsafe { ptr::from_mut(self).offset_from_unsigned(first_module) };
+        // SAFETY: the other of its pair, which is used by this thread alone.
+        let other = unsafe { &mut *first_module.add(number ^ 1) };
         let (mut first, mut last) = (ptr::null_mut::<List>(), ptr::null_mut());
         // SAFETY: lists that NDIS handed to this module.
         unsafe {
@@ -266,8 +271,8 @@ unsafe fn link(first: &mut *mut List, last: &mut *mut List, list: *mut List) {
     *last = list;
 }
 
-/// Room for as many adapters as are measured at once. Each is used by one thread at a time.
-static mut MODULES: [Module; 4] = [Module::FREE; 4];
+/// Each is used by one thread at a time.
+static mut MODULES: [Module; PLACES] = [Module::FREE; PLACES];
 
 /// Registers the filter.
 ///
@@ -283,7 +288,7 @@ pub unsafe extern "system" fn DriverEntry(driver: *mut DriverObject, _path: Hand
 unsafe extern "system" fn attach(filter: Handle, _driver: Handle, _parameters: Handle) -> Status {
     let modules = (&raw mut MODULES).cast::<Module>();
     // SAFETY: adapters are attached one after the other.
-    let places = (0..4).map(|number| unsafe { &mut *modules.add(number) });
+    let places = (0..PLACES).map(|number| unsafe { &mut *modules.add(number) });
     let Some(module) = places.into_iter().find(|module| module.filter.is_null()) else {
         return RESOURCES;
     };
@@ -378,6 +383,7 @@ unsafe extern "system" fn status(module: *mut Module, indication: *const StatusI
             (*module).originate(service, (*indication).bytes, (*indication).length as usize);
         } else {
             (*module).service = service;
+            (*module).taps = (*indication).length;
             (*module).originates = false;
         }
     }

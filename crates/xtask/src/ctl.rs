@@ -49,6 +49,23 @@ pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<PathBu
     Ok(file)
 }
 
+/// The cargo command that looks at the program as it is for Windows: `clippy` or `doc`.
+///
+/// # Errors
+///
+/// When the tools cannot be set up.
+pub(crate) fn command(workspace: &Workspace, subcommand: &str) -> Result<Command> {
+    let mut command = if cfg!(windows) {
+        let mut command = workspace.cargo(subcommand);
+        command.arg("--locked");
+        command
+    } else {
+        Kit::prepare(workspace)?.cargo_for_programs(Architecture::X64, subcommand)
+    };
+    command.args(["--profile", "program", "--package", "framecastctl"]);
+    Ok(command)
+}
+
 /// Builds the program for Wine: `target/framecastctl/wine` then holds the one for x64, and beside it
 /// a stand-in for the one library of Windows that it needs and that Wine 8 does not have.
 ///

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{driver, inf, progress, setup, workspace::Workspace};
+use crate::{ctl, driver, inf, progress, setup, workspace::Workspace};
 
 /// Runs every check, then says which found something.
 ///
@@ -18,12 +18,13 @@ use crate::{driver, inf, progress, setup, workspace::Workspace};
 pub fn run(workspace: &Workspace) -> Result<()> {
     setup::component(workspace, "fmt", "rustfmt")?;
     setup::component(workspace, "clippy", "clippy")?;
-    let checks: [(&str, Result<()>); 7] = [
+    let checks: [(&str, Result<()>); 8] = [
         ("formatting", formatting(workspace)),
         ("unsafe code outside src/ndis", unsafe_code(workspace)),
         ("the INF", inf::run(workspace, &inf::Arguments::default())),
         ("clippy for the host crates", host(workspace, "clippy")),
         ("clippy for the drivers", drivers(workspace, "clippy")),
+        ("clippy for framecastctl on Windows", windows_program(workspace)),
         ("documentation of the host crates", host(workspace, "doc")),
         ("documentation of the drivers", drivers(workspace, "doc")),
     ];
@@ -58,6 +59,12 @@ fn host(workspace: &Workspace, subcommand: &str) -> Result<()> {
         _ => "Documenting the host crates",
     };
     progress::shown(what, strictly(subcommand, &mut command, &["--all-targets"]))
+}
+
+/// Runs clippy over framecastctl as it is for Windows.
+fn windows_program(workspace: &Workspace) -> Result<()> {
+    let mut command = ctl::command(workspace, "clippy")?;
+    progress::shown("Linting framecastctl for Windows", strictly("clippy", &mut command, &[]))
 }
 
 /// Runs clippy or rustdoc over the drivers, for the target that they are built for.

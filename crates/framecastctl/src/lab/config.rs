@@ -31,7 +31,7 @@ use super::{AdapterSpec, EndSpec, LabError};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The driver; see [`driver_file`](super::driver_file) where none is named.
+    /// The driver; see [`driver_file`](fn@super::driver_file) where none is named.
     pub driver: Option<PathBuf>,
     /// The adapters.
     #[serde(rename = "adapter")]

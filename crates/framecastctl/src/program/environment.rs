@@ -50,6 +50,14 @@ pub(super) struct Environment {
     host: Option<Host>,
 }
 
+#[cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64")),
+    allow(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "a network needs no start, and what is installed stays"
+    )
+)]
 impl Environment {
     /// Opens the driver's control device.
     #[cfg(windows)]
@@ -119,14 +127,6 @@ impl Environment {
     }
 
     /// Lets frames come from the ends of the lab's adapters, if there is a lab.
-    #[cfg_attr(
-        not(all(target_os = "linux", target_arch = "x86_64")),
-        expect(
-            clippy::unused_self,
-            clippy::unnecessary_wraps,
-            reason = "a network needs no start"
-        )
-    )]
     pub(super) fn begin_traffic(&mut self) -> Result<(), Failure> {
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         if let Some(host) = &mut self.host {

@@ -12,7 +12,7 @@ use std::{
 
 use tempfile::{TempDir, tempdir};
 
-use crate::stage::{Run, data, frames, program, text};
+use crate::stage::{Run, data, frames, frames_so_far, program, text};
 
 /// Ends a process when it is dropped.
 struct Ended(Child);
@@ -233,8 +233,7 @@ fn what_the_driver_originates_reaches_a_real_network_between_other_traffic() {
 ///
 /// Linux's filter also passes such frames behind a tag, which it has taken out by then.
 fn whole(file: &Path) -> Vec<Vec<u8>> {
-    let reader = framecastctl::capture::CaptureReader::open(file);
-    let frames = reader.into_iter().flatten().map_while(Result::ok).map(|frame| frame.bytes);
+    let frames = frames_so_far(file).into_iter();
     frames.filter(|frame| is_experimental(frame)).collect()
 }
 

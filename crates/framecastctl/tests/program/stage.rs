@@ -82,3 +82,9 @@ pub(crate) fn frames(path: &Path) -> Vec<Vec<u8>> {
     let frames = CaptureReader::open(path).expect("a capture");
     frames.map(|frame| frame.expect("a frame").bytes).collect()
 }
+
+/// The frames of a capture that is still being written: those that are whole.
+pub(crate) fn frames_so_far(path: &Path) -> Vec<Vec<u8>> {
+    let frames = CaptureReader::open(path).into_iter().flatten().map_while(Result::ok);
+    frames.map(|frame| frame.bytes).collect()
+}

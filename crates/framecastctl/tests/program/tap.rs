@@ -1,10 +1,16 @@
 //! `tap`.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+};
 
+use framecastctl::capture::{CaptureWriter, Interface, WrittenFrame};
 use tempfile::tempdir;
 
-use crate::stage::{Run, data, frames, program, text};
+use crate::stage::{Run, data, frames, frames_so_far, program, text};
 
 /// What a program of Debian's package prints.
 #[track_caller]
@@ -165,6 +171,42 @@ fn a_ring_keeps_the_last_files() {
     assert_eq!(left, names);
     let last: Vec<_> = kept.iter().flat_map(|file| frames(file)).collect();
     assert_eq!(last, frames(&data("mixed.pcap"))[900..]);
+}
+
+#[test]
+fn an_interrupt_ends_a_tap_with_a_whole_file() {
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("tap.pcapng");
+    // Its last frame comes an hour after the others.
+    let (slow, hour) = (folder.path().join("slow.pcapng"), std::time::Duration::from_hours(1));
+    let mut writer = CaptureWriter::new(Vec::new()).expect("a section");
+    let interface = writer.add_interface(&Interface::default()).expect("an interface");
+    for time in [std::time::Duration::ZERO, hour] {
+        let frame = WrittenFrame {
+            interface,
+            time,
+            length: 60,
+            bytes: &[7; 60],
+            ..WrittenFrame::default()
+        };
+        writer.write(&frame).expect("written");
+    }
+    fs::write(&slow, writer.into_inner()).expect("written");
+    let adapter = format!("Uplink,timing=original,wire-from={}", text(&slow));
+    let mut command = program();
+    command.args(["--lab", "--adapter", &adapter, "tap", "-w", text(&file), "--json"]);
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    while frames_so_far(&file).is_empty() {
+        assert!(child.try_wait().expect("a status").is_none(), "it ended by itself");
+        thread::sleep(std::time::Duration::from_millis(20));
+    }
+    tool("kill", "procps", &["-INT", &child.id().to_string()]);
+    let run = Run::end(child.wait_with_output().expect("it ends"));
+    assert_eq!(run.expect_done().json()["frames"], 1);
+    assert_eq!(frames(&file), [[7; 60]]);
+    let info = tool("capinfos", "wireshark-common", &[text(&file)]);
+    assert!(info.contains("Number of packets:   1\n"), "{info}");
 }
 
 #[test]

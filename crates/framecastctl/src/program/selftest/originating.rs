@@ -149,6 +149,7 @@ pub(super) fn room(bench: &mut Bench<'_>) -> Result {
 }
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+#[allow(clippy::unnecessary_wraps, reason = "it is a check, as the others are")]
 pub(super) fn room(bench: &mut Bench<'_>) -> Result {
     Ok(told(bench.adapter().data_backfill, bench.adapter().context_backfill))
 }
@@ -179,6 +180,7 @@ pub(super) fn pause(bench: &mut Bench<'_>) -> Result {
 }
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+#[allow(clippy::unnecessary_wraps, reason = "it is a check, as the others are")]
 pub(super) fn pause(_bench: &mut Bench<'_>) -> Result {
     Ok(by_hand())
 }

@@ -53,3 +53,34 @@ fn control_codes_are_those_that_the_driver_serves() -> Result<()> {
     assert!(text.contains("#define FRAMECAST_REQUEST_VERSION 0x12e000u\n"));
     Ok(())
 }
+
+#[test]
+fn the_page_names_what_the_header_holds() -> Result<()> {
+    let workspace = Workspace::here();
+    let page = fs::read_to_string(workspace.root().join("docs/control-interface.md"))?;
+    let text = header::text(&workspace)?;
+    let words = page.split(|it: char| !it.is_alphanumeric() && it != '_' && it != '…');
+    let names = words.filter(|name| name.to_ascii_lowercase().starts_with("framecast_"));
+    let mut count = 0;
+    for name in names {
+        let known = text.contains(&format!("#define {} ", name.trim_end_matches("…")))
+            || text.contains(&format!("struct {name} {{"))
+            || (name.ends_with('…') && text.contains(name.trim_end_matches('…')));
+        assert!(known, "{name} is not in the header");
+        count += 1;
+    }
+    assert!(count > 30, "{count}");
+    // Every request has its line in the table.
+    for request in protocol::Request::ALL {
+        let name = format!("{request:?}");
+        let snake: String = name.chars().enumerate().fold(String::new(), |mut all, (place, it)| {
+            if it.is_uppercase() && place > 0 {
+                all.push('_');
+            }
+            all.extend(it.to_uppercase());
+            all
+        });
+        assert!(page.contains(&format!("| `{snake}` |")), "{snake}");
+    }
+    Ok(())
+}

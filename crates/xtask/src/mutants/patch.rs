@@ -14,6 +14,9 @@ use crate::workspace::Workspace;
 /// What stands before the name of a check in a patch.
 const CAUGHT_BY: &str = "Caught-by: ";
 
+/// The line of a patch whose mistake shows in guarded memory only.
+const GUARDED: &str = "In guarded memory.";
+
 /// The folders of what only the driver is made of, where mistakes are planted.
 pub(super) const SOURCES: &[&str] = &["src", "crates/wire/src"];
 
@@ -23,6 +26,7 @@ pub struct Mutant {
     name: String,
     mistake: String,
     checks: Vec<Check>,
+    guarded: bool,
     text: String,
 }
 
@@ -82,7 +86,8 @@ impl Mutant {
         let mistake = prose.join(" ").trim().to_owned();
         ensure!(!mistake.is_empty(), "does not say what the mistake is");
         ensure!(!checks.is_empty(), "does not say what catches it: {CAUGHT_BY}…");
-        Ok(Self { name: name.to_owned(), mistake, checks, text })
+        let guarded = text.lines().any(|line| line == GUARDED);
+        Ok(Self { name: name.to_owned(), mistake, checks, guarded, text })
     }
 
     /// The name of its patch.
@@ -101,6 +106,12 @@ impl Mutant {
     #[must_use]
     pub fn mistake(&self) -> &str {
         &self.mistake
+    }
+
+    /// Whether it shows in guarded memory only.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.guarded
     }
 
     /// What is to report it: all of them.

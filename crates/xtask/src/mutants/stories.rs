@@ -30,8 +30,12 @@ const FIRST: &str = "verdict";
 /// fail. They are told last, and of a mutant only if what is expected has not been found yet.
 const LONG: &[&str] = &["cost", "exercise", "faults", "schedules"];
 
-/// How long one story of a mutant may take: longer than a pause that never completes, ten seconds.
+/// How long one story of a mutant may take at least: longer than a pause that never completes, ten
+/// seconds.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// How many times as long as of the driver as it is one story of a mutant may take.
+const SLOWER: u32 = 3;
 
 /// How long one story of the driver as it is may take.
 const CONTROL_LIMIT: Duration = Duration::from_mins(3);
@@ -54,8 +58,10 @@ pub(super) struct Stories {
     /// Where its output goes.
     output: PathBuf,
     names: Vec<String>,
-    /// Whether they are told in guarded memory.
+    /// Whether all are told in guarded memory.
     guarded: bool,
+    /// How long each took of the driver as it is.
+    times: Mutex<BTreeMap<String, Duration>>,
 }
 
 /// What is wrong with a driver.
@@ -142,7 +148,7 @@ impl Stories {
         names.sort_by_key(|name| (topic(name) != FIRST, LONG.contains(&topic(name))));
         let output = workspace.target().join("mutants/output");
         fs::create_dir_all(&output).context("cannot make a folder for what stories print")?;
-        Ok(Self { program, folder, output, names, guarded })
+        Ok(Self { program, folder, output, names, guarded, times: Mutex::default() })
     }
 
     /// Stops unless the stories that a mutant names are there.
@@ -160,7 +166,7 @@ impl Stories {
         let start = Instant::now();
         let queue = Mutex::new(self.names.iter());
         let findings = Mutex::new(Findings::default());
-        let limit = if mutant.is_some() { LIMIT } else { CONTROL_LIMIT };
+        let guarded = self.guarded || mutant.is_some_and(Mutant::is_guarded);
         let is_enough = |name: &str| {
             let Some(mutant) = mutant else { return false };
             let patient = start.elapsed() < PATIENCE && !LONG.contains(&topic(name));
@@ -172,9 +178,14 @@ impl Stories {
                 if is_enough(name) {
                     return Ok(());
                 }
-                let story = Story { name, driver, limit, output: self.output(number) };
+                let limit = mutant.map_or(CONTROL_LIMIT, |_| self.limit(name));
+                let story = Story { name, driver, limit, guarded, output: self.output(number) };
+                let begin = Instant::now();
                 if let Some((failure, output)) = self.tell_one(&story)? {
                     lock(&findings).add(name, failure, &output);
+                }
+                if mutant.is_none() {
+                    lock(&self.times).insert(name.clone(), begin.elapsed());
                 }
             }
         };
@@ -186,6 +197,12 @@ impl Stories {
             running.into_iter().try_for_each(|it| it.join().unwrap_or(Ok(())))
         })?;
         Ok(findings.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How long a story of a mutant may take.
+    fn limit(&self, name: &str) -> Duration {
+        let time = lock(&self.times).get(name).copied().unwrap_or_default();
+        LIMIT.max(time * SLOWER)
     }
 
     /// Where a worker keeps what its stories print.
@@ -203,7 +220,7 @@ impl Stories {
             .args(["--exact", story.name, "--nocapture", "--test-threads=1"])
             .env("FRAMECAST_SYS", story.driver)
             .env("RUST_BACKTRACE", "0")
-            .env("FRAMECAST_GUARDED", if self.guarded { "1" } else { "0" })
+            .env("FRAMECAST_GUARDED", if story.guarded { "1" } else { "0" })
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors);
@@ -224,6 +241,7 @@ struct Story<'s> {
     name: &'s str,
     driver: &'s Path,
     limit: Duration,
+    guarded: bool,
     /// The file that receives what it prints.
     output: PathBuf,
 }

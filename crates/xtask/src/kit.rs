@@ -146,7 +146,11 @@ impl Kit {
     pub fn rustflags(&self) -> Vec<String> {
         // The same bytes wherever the repository is.
         let root = self.workspace.root().display();
-        vec![format!("--remap-path-prefix={root}=framecast")]
+        let vendored = self.vendored.display();
+        // The compiler goes by the last that fits.
+        [format!("{root}=framecast"), format!("{vendored}=vendor")]
+            .map(|it| format!("--remap-path-prefix={it}"))
+            .to_vec()
     }
 
     /// Sets the variables that cargo, the compiler and wdk-build go by. For commands other than

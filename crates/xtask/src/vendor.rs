@@ -4,7 +4,10 @@
 //! registry, and only Windows' forms of three calls. Neither Cargo.toml nor Cargo.lock can say so
 //! without changing the build on Windows too; an edited copy that only our own commands see can.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -111,7 +114,7 @@ pub fn dependencies(workspace: &Workspace, toolchain: &Toolchain) -> Result<Path
     let version = progress::output(std::process::Command::new(&toolchain.rustc).arg("--version"))?;
     let wanted = format!("{version}{:?}\n{EDITS:?}\n{lock}", toolchain.library);
     if folder.is_dir() && fs::read_to_string(&stamp).is_ok_and(|present| present == wanted) {
-        return Ok(folder);
+        return canonical(&folder);
     }
 
     for stale in [&stamp, &folder.join(WDK_BUILD)] {
@@ -127,10 +130,16 @@ pub fn dependencies(workspace: &Workspace, toolchain: &Toolchain) -> Result<Path
         .context("the dependencies cannot be fetched; is the network there?")?;
     edit(&folder.join(WDK_BUILD))?;
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
-    Ok(folder)
+    canonical(&folder)
 }
 
-fn remove(path: &std::path::Path) -> std::io::Result<()> {
+/// Where several copies of the repository share a folder, all call it by one name: what cargo has
+/// built of it is then good for all.
+fn canonical(folder: &Path) -> Result<PathBuf> {
+    fs::canonicalize(folder).with_context(|| format!("cannot find {}", folder.display()))
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     removed.or_else(
         |error| {
@@ -140,7 +149,7 @@ fn remove(path: &std::path::Path) -> std::io::Result<()> {
 }
 
 /// Edits the vendored wdk-build in `folder`.
-fn edit(folder: &std::path::Path) -> Result<()> {
+fn edit(folder: &Path) -> Result<()> {
     if !folder.is_dir() {
         bail!(
             "Cargo.lock does not name {WDK_BUILD}; crates/xtask/src/vendor.rs has to learn how to \
@@ -163,7 +172,7 @@ fn edit(folder: &std::path::Path) -> Result<()> {
     write(&sums, &format!("{{\"files\":{{}},\"package\":{}", package.1))
 }
 
-fn write(path: &std::path::Path, text: &str) -> Result<()> {
+fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 

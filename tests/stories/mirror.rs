@@ -308,6 +308,30 @@ fn mirrors_survive_pauses_and_adapters_that_come_back() {
 }
 
 #[test]
+fn mirrors_and_taps_survive_the_sleep_of_either_end() {
+    let stage = Stage::new();
+    let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));
+    let client = stage.client();
+    let id = add_mirror(&client, mirror_all(source.config().luid, target.config().luid), &[])
+        .expect("it is added");
+    start_tap(&client, tap_all(), &[source.config().luid], &[]).expect("the tap starts");
+    target.power_down();
+    source.send_from_above([frame(1, 100)]);
+    target.power_up().expect("it wakes");
+    source.send_from_above([frame(2, 100)]);
+    assert_eq!(bytes_of(&target.wire()), [frame(2, 100)]);
+    source.power_down();
+    source.power_up().expect("it wakes");
+    source.send_from_above([frame(3, 100)]);
+    assert_eq!(bytes_of(&target.wire()), [frame(2, 100), frame(3, 100)]);
+    let record = mirror_record(&client, id);
+    assert_eq!(record.sent + record.dropped.iter().sum::<u64>(), 3);
+    assert_eq!(read_tap(&client).bytes(), [frame(1, 100), frame(2, 100), frame(3, 100)]);
+    drop(client);
+    stage.end();
+}
+
+#[test]
 fn copies_under_way_hold_the_pause_of_the_target_until_they_are_home() {
     let stage = Stage::new();
     let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));

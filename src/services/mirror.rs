@@ -47,6 +47,9 @@ const STACK: usize = 12 * 1024;
 /// The least snap length: a link-layer header.
 const LEAST: u32 = 14;
 
+/// Bytes of a tag.
+const TAG: u32 = 4;
+
 /// One mirror.
 pub struct Mirror {
     id: u64,
@@ -324,7 +327,13 @@ impl<'c> Call<'_, '_, 'c> {
     }
 
     fn frame<S: Source>(&mut self, frame: &WireFrame<'_, S>, is_one: bool) {
-        let Some(wanted) = self.mirror.selection.of(frame) else {
+        // The mirror's own tag is none that the source's frame has.
+        let (wanted, tag) = if self.mirror.flags & copies::TAGGED == 0 {
+            (self.mirror.selection.of(frame), 0)
+        } else {
+            (self.mirror.selection.of(&Untagged(frame)), TAG)
+        };
+        let Some(wanted) = wanted else {
             self.mirror.filtered.fetch_add(1, Ordering::Relaxed);
             return;
         };
@@ -334,7 +343,7 @@ impl<'c> Call<'_, '_, 'c> {
         if self.mirror.echoes.is_echo(frame, self.time) {
             return self.drop_one(MirrorDrop::Loop);
         }
-        if let Err(error) = self.add(frame, wanted.max(LEAST), is_one) {
+        if let Err(error) = self.add(frame, wanted.max(LEAST).saturating_add(tag), is_one) {
             self.drop_one(match error {
                 Error::Exhausted => MirrorDrop::NoBuffers,
                 Error::InvalidLength => MirrorDrop::TooLong,
@@ -355,6 +364,24 @@ impl<'c> Call<'_, '_, 'c> {
 
     fn drop_one(&self, reason: MirrorDrop) {
         self.mirror.drop_frames(reason, 1, self.traffic);
+    }
+}
+
+/// A frame without the tag behind its addresses, which is there.
+struct Untagged<'f, S>(&'f WireFrame<'f, S>);
+
+impl<S: Source> Source for Untagged<'_, S> {
+    fn len(&self) -> usize {
+        self.0.len().saturating_sub(TAG as usize)
+    }
+
+    fn read(&self, offset: usize, into: &mut [u8]) -> bool {
+        const ADDRESSES: usize = 12;
+        let in_front = ADDRESSES.saturating_sub(offset).min(into.len());
+        let Some((front, behind)) = into.split_at_mut_checked(in_front) else { return false };
+        let next = offset.saturating_add(in_front).saturating_add(TAG as usize);
+        (front.is_empty() || self.0.read(offset, front))
+            && (behind.is_empty() || self.0.read(next, behind))
     }
 }
 

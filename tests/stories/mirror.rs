@@ -105,10 +105,42 @@ fn direction_snap_length_filter_and_tag_are_kept_to() {
         let tagged = [&frame[..12], &[0x81, 0x00, 0xA0, 0x64], &frame[12..]].concat();
         tagged[..length].to_vec()
     };
-    assert_eq!(bytes_of(&target.wire()), [tagged(frame(1, 1514), 128), tagged(frame(3, 100), 104)]);
+    assert_eq!(bytes_of(&target.wire()), [tagged(frame(1, 1514), 132), tagged(frame(3, 100), 104)]);
     let record = mirror_record(&client, id);
     assert_eq!((record.sent, record.filtered), (2, 1));
     assert_eq!((record.tag, record.snap_length, record.instructions), (0xA064, 128, 4));
+    drop(client);
+    stage.end();
+}
+
+#[test]
+fn the_filter_sees_the_frames_of_the_source_and_not_the_tag_of_the_mirror() {
+    let instruction = |code, jump_true, jump_false, operand| FilterInstruction {
+        code,
+        jump_true,
+        jump_false,
+        operand,
+    };
+    // The EtherType, and the byte behind it, are those of `frame(1, …)`.
+    let bytes = frame(1, 200);
+    let same = [
+        instruction(0x28, 0, 0, 12),
+        instruction(0x15, 0, 3, 0x88B5),
+        instruction(0x30, 0, 0, 14),
+        instruction(0x15, 0, 1, bytes[14].into()),
+        instruction(0x06, 0, 0, 0x0004_0000),
+        instruction(0x06, 0, 0, 0),
+    ];
+    let stage = Stage::new();
+    let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));
+    let client = stage.client();
+    let request = mirror_all(source.config().luid, target.config().luid);
+    let request = MirrorRequest { flags: request.flags | copies::TAGGED, tag: 7, ..request };
+    let id = add_mirror(&client, request, &same).expect("it is added");
+    source.send_from_above([frame(1, 200), frame(2, 200)]);
+    let record = mirror_record(&client, id);
+    assert_eq!((record.sent, record.filtered), (1, 1));
+    assert_eq!(target.wire()[0].bytes.len(), 204);
     drop(client);
     stage.end();
 }

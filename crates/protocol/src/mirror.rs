@@ -16,13 +16,14 @@ pub struct MirrorRequest {
     pub target: u64,
     /// What to copy: flags of [`copies`](crate::copies), at least one direction.
     pub flags: u32,
-    /// Bytes to copy of each frame at most: at least a link-layer header, 14.
+    /// Bytes to copy of each frame at most, the mirror's own tag not counted: at least a link-layer
+    /// header, 14.
     pub snap_length: u32,
     /// With [`copies::TAGGED`](crate::copies::TAGGED): the tag control information of the tag.
     pub tag: u16,
     /// Zero.
     pub reserved: u16,
-    /// Instructions that follow: at most
+    /// Instructions that follow, of a filter that sees frames without the mirror's own tag: at most
     /// [`limits::FILTER_INSTRUCTIONS`](crate::limits::FILTER_INSTRUCTIONS); none to copy all.
     pub instructions: u32,
 }

@@ -553,13 +553,15 @@ struct framecast_mirror_request {
     uint64_t target;
     /* What to copy: flags of copies, at least one direction. */
     uint32_t flags;
-    /* Bytes to copy of each frame at most: at least a link-layer header, 14. */
+    /* Bytes to copy of each frame at most, the mirror's own tag not counted: at least a
+     * link-layer header, 14. */
     uint32_t snap_length;
     /* With copies::TAGGED: the tag control information of the tag. */
     uint16_t tag;
     /* Zero. */
     uint16_t reserved;
-    /* Instructions that follow: at most limits::FILTER_INSTRUCTIONS; none to copy all. */
+    /* Instructions that follow, of a filter that sees frames without the mirror's own tag: at
+     * most limits::FILTER_INSTRUCTIONS; none to copy all. */
     uint32_t instructions;
 };
 static_assert(sizeof(struct framecast_mirror_request) == 40, "size");

@@ -14,11 +14,8 @@ pub fn stack_left() -> usize {
     let (mut low, mut high) = (0, 0);
     // SAFETY: two places on this stack.
     unsafe { sys::IoGetStackLimits(&raw mut low, &raw mut high) };
-    let here = (&raw const low).addr();
+    let here = u64::try_from((&raw const low).addr()).unwrap_or_default();
     // A procedure may run on a stack of the processor's own.
-    if (low as usize..high as usize).contains(&here) {
-        here.saturating_sub(low as usize)
-    } else {
-        usize::MAX
-    }
+    let left = if (low..high).contains(&here) { here.saturating_sub(low) } else { u64::MAX };
+    usize::try_from(left).unwrap_or(usize::MAX)
 }

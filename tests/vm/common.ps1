@@ -24,6 +24,26 @@ function Invoke-Program {
     }
 }
 
+# The name of the adapter to test: the one that was asked for, else the first that the filter is
+# bound to.
+function Get-TestAdapter {
+    param([string] $Name)
+    if ($Name) { return $Name }
+    $bound = @(Get-NetAdapterBinding -ComponentID $Component | Where-Object Enabled)
+    if ($bound.Count -eq 0) { throw 'the filter is bound to no adapter; install.ps1 installs it' }
+    $bound[0].Name
+}
+
+# Runs the self-test on an adapter. framecastctl knows adapters by their index: Windows has names for
+# them that no driver sees.
+function Invoke-SelfTest {
+    param(
+        [Parameter(Mandatory)] [string] $Adapter,
+        [string[]] $Arguments = @()
+    )
+    & $Program selftest (Get-NetAdapter -Name $Adapter).ifIndex @Arguments
+}
+
 # Leaves one line for the verdict: collect.ps1 counts them.
 function Write-Outcome {
     param(

@@ -6,16 +6,20 @@ Runs framecastctl's self-test on the installed driver.
 .DESCRIPTION
 What is tested, and what counts as passed, is in framecastctl: the same test runs in ndis-lab. This
 script keeps its answer and its exit status.
+
+.PARAMETER Adapter
+The adapter to test; by default the first that the filter is bound to.
 #>
 [CmdletBinding()]
-param()
+param([string] $Adapter)
 . (Join-Path $PSScriptRoot 'common.ps1')
 
+$Adapter = Get-TestAdapter $Adapter
 New-Item -ItemType Directory -Force -Path $Results | Out-Null
-& $Program selftest --json | Set-Content -Encoding UTF8 -Path (Join-Path $Results 'selftest.json')
+Invoke-SelfTest $Adapter '--json' | Set-Content -Encoding UTF8 -Path (Join-Path $Results 'selftest.json')
 $status = $LASTEXITCODE
 # Once more for the reader.
-& $Program selftest | Out-Host
+Invoke-SelfTest $Adapter | Out-Host
 if ($status -eq 0) { $status = $LASTEXITCODE }
 $watched = if (Test-Verifier) { 'with' } else { 'without' }
 Write-Outcome -Step 'selftest' -Passed ($status -eq 0) `

@@ -27,11 +27,7 @@ param(
 if (-not (Test-Verifier)) {
     Write-Warning 'Driver Verifier does not watch the driver; verifier.ps1 sets it'
 }
-if (-not $Adapter) {
-    $bound = @(Get-NetAdapterBinding -ComponentID $Component | Where-Object Enabled)
-    if ($bound.Count -eq 0) { throw 'the filter is bound to no adapter; install.ps1 installs it' }
-    $Adapter = $bound[0].Name
-}
+$Adapter = Get-TestAdapter $Adapter
 
 # Each makes NDIS take the module through other states.
 $changes = @(
@@ -60,7 +56,7 @@ while ((Get-Date) -lt $until) {
     Write-Progress -Activity "Soaking $Adapter" -Status "$rounds rounds, $failures failures" `
         -CurrentOperation $change.Name
     & $change.Change
-    & $Program selftest --json | Set-Content -Encoding UTF8 -Path (Join-Path $Results 'soak.json')
+    Invoke-SelfTest $Adapter '--json' | Set-Content -Encoding UTF8 -Path (Join-Path $Results 'soak.json')
     if ($LASTEXITCODE -ne 0) {
         $failures++
         $kept = Join-Path $Results "soak-failure-$failures.json"

@@ -3,6 +3,7 @@
 use std::{
     path::Path,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -51,7 +52,8 @@ struct Stage {
 
 impl Stage {
     fn new(driver: &Path, case: Case, processors: u8) -> Result<Self> {
-        let lab = Lab::default();
+        // What is counted takes its time, and much of it on a machine that has other things to do.
+        let lab = Lab::builder().patience(Duration::from_hours(1)).build();
         let driver = lab.load(driver)?;
         driver.start().context("the driver does not start")?;
         let adapters = if case.service == Service::Mirror { processors * 2 } else { processors };
@@ -161,7 +163,7 @@ impl Framecast {
                 let options = TapOptions {
                     adapters: vec![luid],
                     directions: Directions::Sent,
-                    timeout: Some(std::time::Duration::ZERO),
+                    timeout: Some(Duration::ZERO),
                     ..TapOptions::default()
                 };
                 let (code, room) = (Request::TapStart.code(), size_of::<TapReply>());

@@ -57,7 +57,7 @@ impl Stage {
         let driver = lab.load(driver)?;
         driver.start().context("the driver does not start")?;
         let adapters = if case.service == Service::Mirror { processors * 2 } else { processors };
-        let adapters = (1..=adapters).map(|number| attach(&driver, number));
+        let adapters = (1..=adapters).map(|number| attach(&driver, number, case.length));
         let adapters = adapters.collect::<Result<_>>()?;
         let frames = (0..processors).map(|_| Mutex::new(frames(case))).collect();
         Ok(Self { lab, driver, adapters, case, frames })
@@ -99,9 +99,11 @@ impl Drop for Stage {
     }
 }
 
-/// Puts a driver on an adapter that takes every frame that is measured.
-fn attach(driver: &Driver, number: u8) -> Result<Stack> {
-    let config = AdapterConfig { mtu: 9000, ..AdapterConfig::numbered(number) };
+/// Puts a driver on an adapter that takes frames of a length, as adapters are: with jumbo frames
+/// only where they are needed.
+fn attach(driver: &Driver, number: u8, length: usize) -> Result<Stack> {
+    let mtu = if length > 1514 { 9000 } else { 1500 };
+    let config = AdapterConfig { mtu, ..AdapterConfig::numbered(number) };
     let stack = driver.attach(config.with_backfill(256, 64))?;
     stack.start()?;
     stack.set_capture(false);
@@ -188,7 +190,19 @@ impl Framecast {
         Ok(())
     }
 
-    /// Reads all that a tap has copied, at once; how many frames.
+    /// Reads all that a tap has copied, in as few reads as take it; how many frames.
+    fn read_all(&self, client: &Client<File>) -> Result<usize> {
+        let mut frames = 0;
+        while frames < self.stage.case.batch {
+            match self.read(client)? {
+                0 => break,
+                more => frames += more,
+            }
+        }
+        Ok(frames)
+    }
+
+    /// Reads once; how many frames.
     fn read(&self, client: &Client<File>) -> Result<usize> {
         let Case { batch, length, .. } = self.stage.case;
         let record = (size_of::<TapRecord>() + length).next_multiple_of(8);
@@ -230,7 +244,7 @@ impl Rig for Framecast {
         match self.stage.case.service {
             Service::Tap => {
                 for client in &self.clients[processor] {
-                    let frames = self.read(client)?;
+                    let frames = self.read_all(client)?;
                     let all = self.stage.case.batch;
                     // None, before the first time.
                     ensure!(frames == all || frames == 0, "the tap copied {frames} of {all}");
@@ -251,7 +265,7 @@ impl Rig for Framecast {
             Service::Send => self.inject(processor, Direction::Send)?,
             Service::Receive => self.inject(processor, Direction::Receive)?,
             Service::ReadTap => {
-                let frames = self.read(&self.clients[processor][0])?;
+                let frames = self.read_all(&self.clients[processor][0])?;
                 ensure!(frames == self.stage.case.batch, "{frames} frames were read");
             }
         }

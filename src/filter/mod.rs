@@ -20,7 +20,8 @@
 //! push lock, and waits for the readers of the old one. So a tap or a mirror that was ended is used
 //! by nobody when the request is answered that ended it. The lock is held while it waits, and no
 //! reader ever takes it; calls that read may be inside NDIS, at the target of a mirror, but never
-//! wait there.
+//! wait there: they are at `DISPATCH_LEVEL`, as is whoever originates, so that no suspended thread
+//! keeps others waiting.
 //!
 //! **Spin locks** guard single values for a few instructions: the list of modules
 //! ([`adapters`]), a module's [`state`] and plan, the queue of waiting injections, a handle's tap

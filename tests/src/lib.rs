@@ -135,6 +135,12 @@ pub fn roomy() -> AdapterConfig {
     AdapterConfig::numbered(1).with_backfill(256, 64)
 }
 
+/// The adapter that copies leave by: it asks for room of its own.
+#[must_use]
+pub fn second() -> AdapterConfig {
+    AdapterConfig::numbered(2).with_backfill(128, 32)
+}
+
 /// What `config` says of itself at a restart, to be changed.
 #[must_use]
 pub fn attributes(config: &AdapterConfig) -> RestartAttributes {

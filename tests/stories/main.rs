@@ -15,6 +15,7 @@ mod hlk;
 mod image;
 mod inject;
 mod lifecycle;
+mod loops;
 mod makefile;
 mod mirror;
 mod mutants;

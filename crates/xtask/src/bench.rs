@@ -39,6 +39,9 @@ use crate::workspace::Workspace;
 /// What is asked for.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Arguments {
+    /// Only count, and only what there is an aim for: 32 frames of 1514 bytes
+    #[arg(long)]
+    pub quick: bool,
     /// Print what was measured as JSON
     #[arg(long)]
     pub json: bool,
@@ -70,6 +73,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     progress::quiet("Building the lab for speed", command.args(optimised))?;
     let mut command = workspace.cargo("run");
     command.args(optimised).args(["--quiet", "--", "bench"]);
+    command.args(arguments.quick.then_some("--quick"));
     command.args(arguments.json.then_some("--json"));
     command.args(arguments.functions.then_some("--functions"));
     // It does the rest, and its exit status is that of this command.

@@ -11,6 +11,7 @@ use std::{
 use tempfile::TempDir;
 use wdk_kit::Architecture;
 use xtask::{
+    ctl::{self, Program},
     driver::{self, Image},
     kit::Kit,
     package::{Package, TestCertificate},
@@ -28,8 +29,11 @@ impl Stage {
     /// The package of the driver that ships.
     fn new() -> Result<Self> {
         let certificate = TestCertificate::of(&Workspace::here())?;
-        let package =
-            Package::new(&Workspace::here(), Architecture::X64, &image(), Some(&certificate))?;
+        Self::of(packaged(Some(&certificate))?, &certificate)
+    }
+
+    /// A package that is signed with `certificate`.
+    fn of(package: Package, certificate: &TestCertificate) -> Result<Self> {
         let stage = Self { folder: tempfile::tempdir()?, package };
         stage.package.write(&stage.path("package"))?;
         fs::write(stage.path("certificate.pem"), certificate.pem()?)?;
@@ -59,10 +63,32 @@ impl Stage {
     }
 }
 
-fn image() -> Image {
+/// The package of the driver and the program that ship.
+fn packaged(certificate: Option<&TestCertificate>) -> Result<Package> {
     let driver = driver_file();
     let (symbols, map) = (driver.with_extension("pdb"), driver.with_extension("map"));
-    Image { driver, symbols, map: Some(map) }
+    let image = Image { driver, symbols, map: Some(map) };
+    let workspace = Workspace::here();
+    let program = Program::of(&workspace, Architecture::X64);
+    Package::new(&workspace, Architecture::X64, &image, &program, certificate)
+}
+
+/// The driver and the program, built in `workspace` and packaged.
+fn built(
+    workspace: &Workspace,
+    architecture: Architecture,
+    certificate: &TestCertificate,
+) -> Result<Package> {
+    let image = driver::build_for(workspace, architecture)?;
+    let program = ctl::build(workspace, architecture)?;
+    Package::new(workspace, architecture, &image, &program, Some(certificate))
+}
+
+/// The processor that an image of the package is for.
+fn machine(package: &Package, name: &str) -> Result<object::pe::Machine> {
+    let image = package.file(name).context("an image")?;
+    let image = object::read::pe::PeFile64::parse(image)?;
+    Ok(image.nt_headers().file_header.machine.get(object::LittleEndian))
 }
 
 #[test]
@@ -78,6 +104,8 @@ fn the_package_is_whole_and_its_sums_are_right() -> Result<()> {
         "framecast.map",
         "framecast.pdb",
         "framecast.sys",
+        "framecastctl.exe",
+        "framecastctl.pdb",
         "vm/README.md",
         "vm/install.ps1",
     ] {
@@ -89,10 +117,11 @@ fn the_package_is_whole_and_its_sums_are_right() -> Result<()> {
 }
 
 #[test]
-fn the_driver_and_the_catalog_are_signed() -> Result<()> {
+fn the_driver_the_catalog_and_the_program_are_signed() -> Result<()> {
     let stage = Stage::new()?;
-    stage.verify(&["-in", "framecast.sys"])?;
-    stage.verify(&["-in", "framecast.cat"])?;
+    for name in ["framecast.sys", "framecast.cat", "framecastctl.exe"] {
+        stage.verify(&["-in", name])?;
+    }
     Ok(())
 }
 
@@ -133,11 +162,12 @@ fn a_changed_file_is_not_vouched_for() -> Result<()> {
         ("framecast.sys", &["-in", "framecast.sys"][..]),
         ("framecast.sys", &["-catalog", "framecast.cat", "-in", "framecast.sys"]),
         ("framecast.cat", &["-in", "framecast.cat"]),
+        ("framecastctl.exe", &["-in", "framecastctl.exe"]),
     ] {
         let good = stage.package.file(name).context(name)?;
         let mut changed = good.to_vec();
-        // Code in the driver, a hash in the catalog.
-        let place = if name.ends_with("sys") { 0x1000 } else { 0x200 };
+        // A hash in the catalog, code in the others.
+        let place = if name.ends_with("cat") { 0x200 } else { 0x1000 };
         changed[place] ^= 1;
         fs::write(stage.path("package").join(name), changed)?;
         assert!(stage.verify(arguments).is_err(), "{arguments:?}");
@@ -148,11 +178,15 @@ fn a_changed_file_is_not_vouched_for() -> Result<()> {
 }
 
 #[test]
-fn without_its_signature_the_driver_is_what_was_built() -> Result<()> {
+fn without_their_signatures_the_images_are_what_was_built() -> Result<()> {
     let stage = Stage::new()?;
-    let arguments = ["remove-signature", "-in", "framecast.sys", "-out", "../unsigned.sys"];
-    stage.run("osslsigncode", &arguments)?;
-    assert!(fs::read(stage.path("unsigned.sys"))? == fs::read(driver_file())?);
+    let program = Program::of(&Workspace::here(), Architecture::X64).program;
+    for (name, built) in [("framecast.sys", driver_file()), ("framecastctl.exe", program)] {
+        let arguments = ["remove-signature", "-in", name, "-out", "../unsigned"];
+        stage.run("osslsigncode", &arguments)?;
+        assert!(fs::read(stage.path("unsigned"))? == fs::read(built)?, "{name}");
+        fs::remove_file(stage.path("unsigned"))?;
+    }
     Ok(())
 }
 
@@ -176,10 +210,7 @@ fn the_package_is_the_same_from_another_folder() -> Result<()> {
         }
     }
     let certificate = TestCertificate::of(&here)?;
-    let packaged = |workspace: &Workspace| {
-        let image = driver::build(workspace)?;
-        Package::new(workspace, Architecture::X64, &image, Some(&certificate))
-    };
+    let packaged = |workspace| built(workspace, Architecture::X64, &certificate);
     let (one, other) = (packaged(&here)?, packaged(&there)?);
     assert!(one.names().eq(other.names()));
     for name in one.names() {
@@ -200,9 +231,11 @@ fn the_inf_tells_the_version_of_the_workspace() -> Result<()> {
 
 #[test]
 fn an_unsigned_package_is_left_to_others_to_sign() -> Result<()> {
-    let package = Package::new(&Workspace::here(), Architecture::X64, &image(), None)?;
+    let package = packaged(None)?;
     assert_eq!(package.file("framecast.cer"), None);
+    let program = Program::of(&Workspace::here(), Architecture::X64).program;
     assert!(package.file("framecast.sys") == Some(&fs::read(driver_file())?));
+    assert!(package.file("framecastctl.exe") == Some(&fs::read(program)?));
     let stage = Stage::new()?;
     fs::write(stage.path("package/unsigned.cat"), package.file("framecast.cat").context("one")?)?;
     let key = Workspace::here().target().join("certificate/framecast-test.key");
@@ -258,13 +291,20 @@ fn the_scripts_name_what_the_package_holds() -> Result<()> {
 #[test]
 fn there_is_a_package_for_arm64() -> Result<()> {
     let workspace = Workspace::here();
-    let image = driver::build_for(&workspace, Architecture::Arm64)?;
-    let package = Package::new(&workspace, Architecture::Arm64, &image, None)?;
+    let certificate = TestCertificate::of(&workspace)?;
+    let package = built(&workspace, Architecture::Arm64, &certificate)?;
     let inf = String::from_utf8(package.file("framecast.inf").context("an INF")?.to_vec())?;
     assert!(inf.contains("[Framecast.NTarm64.10.0...25319]") && !inf.contains("amd64"), "{inf}");
-    let driver = package.file("framecast.sys").context("a driver")?;
-    let driver = object::read::pe::PeFile64::parse(driver)?;
-    let machine = driver.nt_headers().file_header.machine.get(object::LittleEndian);
-    assert_eq!(machine, object::pe::IMAGE_FILE_MACHINE_ARM64);
+    let stage = Stage::of(package, &certificate)?;
+    let mut images = Vec::new();
+    for name in stage.package.names().filter(|name| name.ends_with("sys") || name.ends_with("exe"))
+    {
+        assert_eq!(machine(&stage.package, name)?, object::pe::IMAGE_FILE_MACHINE_ARM64, "{name}");
+        stage.verify(&["-in", name])?;
+        images.push(name);
+    }
+    assert_eq!(images, ["framecast.sys", "framecastctl.exe"]);
+    stage.verify(&["-in", "framecast.cat"])?;
+    stage.verify(&["-catalog", "framecast.cat", "-in", "framecast.sys"])?;
     Ok(())
 }

@@ -5,7 +5,27 @@ use std::{fs, path::PathBuf, process::Command};
 use anyhow::{Context, Result};
 use wdk_kit::Architecture;
 
-use crate::{kit::Kit, progress, workspace::Workspace};
+use crate::{driver, kit::Kit, progress, setup, workspace::Workspace};
+
+/// The built program.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The program.
+    pub program: PathBuf,
+    /// Its symbols.
+    pub symbols: PathBuf,
+}
+
+impl Program {
+    /// Where [`build`] leaves it for `architecture`.
+    #[must_use]
+    pub fn of(workspace: &Workspace, architecture: Architecture) -> Self {
+        let folder = workspace.target().join("framecastctl").join(architecture.folder());
+        let [program, symbols] =
+            ["framecastctl.exe", "framecastctl.pdb"].map(|name| folder.join(name));
+        Self { program, symbols }
+    }
+}
 
 /// Builds the program for `architecture` and leaves it in `target/framecastctl/x64` or `…/ARM64`.
 ///
@@ -16,7 +36,7 @@ use crate::{kit::Kit, progress, workspace::Workspace};
 /// # Errors
 ///
 /// When the tools cannot be set up, or the program does not build.
-pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
+pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<Program> {
     let what = format!("Building framecastctl for {}", architecture.folder());
     let program = ["--profile", "program", "--package", "framecastctl", "--bin", "framecastctl"];
     let target = architecture.target();
@@ -27,6 +47,7 @@ pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<PathBu
         workspace.target().join(target)
     } else {
         let kit = Kit::prepare(workspace)?;
+        setup::target(&kit.tools().toolchain, target)?;
         let mut command = kit.cargo_for_programs(architecture, "rustc");
         let folder = kit.wdk().user_libraries(architecture);
         command
@@ -40,13 +61,12 @@ pub fn build(workspace: &Workspace, architecture: Architecture) -> Result<PathBu
         progress::shown(&what, &mut command)?;
         Kit::output_for(workspace, architecture)
     };
-    let built = output.join("program/framecastctl.exe");
-    let folder = workspace.target().join("framecastctl").join(architecture.folder());
-    let file = folder.join("framecastctl.exe");
-    fs::create_dir_all(&folder)
-        .and_then(|()| fs::copy(&built, &file))
-        .with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(file)
+    let (image, names) = driver::linked(&output.join("program/framecastctl.exe"))?;
+    let Program { program, symbols } = Program::of(workspace, architecture);
+    let folder = program.parent().unwrap_or(&program);
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let program = driver::write(program, &image)?;
+    Ok(Program { program, symbols: driver::write(symbols, &names)? })
 }
 
 /// The cargo command that looks at the program as it is for Windows: `clippy` or `doc`.
@@ -78,7 +98,7 @@ pub fn build_for_wine(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.target().join("framecastctl/wine");
     let program = folder.join("framecastctl.exe");
     fs::create_dir_all(&folder)
-        .and_then(|()| fs::copy(&built, &program))
+        .and_then(|()| fs::copy(&built.program, &program))
         .with_context(|| format!("cannot write {}", program.display()))?;
     let mut command = Command::new(&kit.tools().toolchain.rustc);
     kit.environment(&mut command);

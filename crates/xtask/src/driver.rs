@@ -90,11 +90,7 @@ fn build_package_for(
     let folder = workspace.target().join("driver").join(architecture.folder());
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let built = package.replace('-', "_");
-    let mut driver = read(&release.join(format!("{built}.dll")))?;
-    let mut symbols = read(&release.join(format!("{built}.pdb")))?;
-    if !cfg!(windows) {
-        image::settle(&mut driver, &mut symbols)?;
-    }
+    let (driver, symbols) = linked(&release.join(format!("{built}.dll")))?;
     // The linker writes the map where it links; cargo does not carry it along.
     let map = match fs::read(release.join(format!("deps/{built}.map"))) {
         Ok(map) => Some(write(folder.join(format!("{built}.map")), &map)?),
@@ -108,12 +104,21 @@ fn build_package_for(
     })
 }
 
+/// A linked image and the symbols beside it, named after the bytes of the image.
+pub(crate) fn linked(path: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
+    let (mut image, mut symbols) = (read(path)?, read(&path.with_extension("pdb"))?);
+    if !cfg!(windows) {
+        image::settle(&mut image, &mut symbols)?;
+    }
+    Ok((image, symbols))
+}
+
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Replaces a file as a whole, so that who reads it meanwhile sees the old or the new one.
-fn write(path: PathBuf, bytes: &[u8]) -> Result<PathBuf> {
+pub(crate) fn write(path: PathBuf, bytes: &[u8]) -> Result<PathBuf> {
     let new = path.with_extension("new");
     fs::write(&new, bytes)
         .and_then(|()| fs::rename(&new, &path))

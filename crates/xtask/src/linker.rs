@@ -45,11 +45,13 @@ for argument do
 done
 for argument do
     shift
-    case $argument in
-    /DEF:*)
-        # rustc leaves it in a folder whose name is another each time.
-        cp "${{argument#/DEF:}}" "$output.def" || exit
-        argument=/DEF:$output.def
+    file=${{argument#/DEF:}}
+    folder=${{file%/*}}
+    case ${{folder##*/}} in
+    rustc??????)
+        # rustc makes a folder whose name is another each time.
+        cp "$file" "$output.${{file##*/}}" || exit
+        argument=${{argument%"$file"}}$output.${{file##*/}}
         ;;
     esac
     case $argument in
@@ -94,9 +96,11 @@ mod tests {
     #[test]
     fn the_linker_sees_no_absolute_name() -> Result<()> {
         let folder = std::env::temp_dir().join(format!("linker's test {}", std::process::id()));
-        fs::create_dir_all(folder.join("rustcAbC"))?;
-        fs::create_dir_all(folder.join("deps"))?;
-        fs::write(folder.join("rustcAbC/lib.def"), "EXPORTS")?;
+        let made = folder.join("deps/rustcAbCdEf");
+        fs::create_dir_all(&made)?;
+        for name in ["lib.def", "symbols.o"] {
+            fs::write(made.join(name), name)?;
+        }
         let path = folder.join("lld-link");
         write(&path, &script(&folder, Path::new("/usr/bin/printf")))?;
         let root = folder.display();
@@ -105,16 +109,19 @@ mod tests {
                 "%s\n",
                 "/DLL",
                 &format!("{root}/a b.o"),
-                &format!("/DEF:{root}/rustcAbC/lib.def"),
+                &format!("/DEF:{}/lib.def", made.display()),
+                &format!("{}/symbols.o", made.display()),
             ])
             .args([&format!("/OUT:{root}/deps/x.dll")[..], "/opt/elsewhere.lib"])
             .output();
         let said = String::from_utf8(output?.stdout)?;
+        assert_eq!(fs::read(folder.join("deps/x.dll.symbols.o"))?, b"symbols.o");
         fs::remove_dir_all(&folder)?;
         let expected = [
             "/DLL",
             "a b.o",
-            "/DEF:deps/x.dll.def",
+            "/DEF:deps/x.dll.lib.def",
+            "deps/x.dll.symbols.o",
             "/OUT:deps/x.dll",
             "/opt/elsewhere.lib",
             "/PDBSOURCEPATH:/",

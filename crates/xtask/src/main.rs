@@ -90,9 +90,12 @@ fn run(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Framecastctl { arch, wine } => {
-            let built =
-                if wine { ctl::build_for_wine(&workspace) } else { ctl::build(&workspace, arch) };
-            println!("{}", workspace.shown(&built?));
+            let program = if wine {
+                ctl::build_for_wine(&workspace)?
+            } else {
+                ctl::build(&workspace, arch)?.program
+            };
+            println!("{}", workspace.shown(&program));
             Ok(())
         }
         Command::Test { arguments } => test::run(&workspace, &arguments),

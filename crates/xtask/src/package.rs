@@ -1,8 +1,8 @@
 //! `cargo xtask package`: what is copied to a Windows machine and installed there, made on any host.
 //!
 //! The package is that of `cargo make` on Windows: a stamped INF, the driver with its symbols and
-//! map, a catalog of both, and a certificate for testing that the driver and the catalog are signed
-//! with; and framecastctl beside it. The same sources and the same certificate give the same bytes.
+//! map, a catalog of both, framecastctl with its symbols, and a certificate for testing that the
+//! driver, the catalog and the program are signed with. The same sources and the same certificate give the same bytes.
 //!
 //! | file | what |
 //! |---|---|
@@ -32,7 +32,7 @@ pub use signature::sign_image;
 pub use subject::{Algorithm, Subject};
 
 use crate::{
-    ctl,
+    ctl::{self, Program},
     driver::{self, Image},
     inf::{self, Inf, Stamp},
     workspace::Workspace,
@@ -64,8 +64,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let image = driver::build_for(workspace, arguments.arch)?;
     let certificate = if arguments.unsigned { None } else { Some(TestCertificate::of(workspace)?) };
     let program = ctl::build(workspace, arguments.arch)?;
-    let mut package = Package::new(workspace, arguments.arch, &image, certificate.as_ref())?;
-    package.add_file("framecastctl.exe", &program)?;
+    let package = Package::new(workspace, arguments.arch, &image, &program, certificate.as_ref())?;
     let default = workspace.target().join("package").join(arguments.arch.folder());
     if arguments.out.is_none() && default.exists() {
         fs::remove_dir_all(&default)
@@ -86,7 +85,7 @@ pub struct Package {
 }
 
 impl Package {
-    /// Packages a built driver, signed where there is a certificate.
+    /// Packages a built driver and the program, signed where there is a certificate.
     ///
     /// # Errors
     ///
@@ -96,9 +95,10 @@ impl Package {
         workspace: &Workspace,
         architecture: Architecture,
         image: &Image,
+        program: &Program,
         certificate: Option<&TestCertificate>,
     ) -> Result<Self> {
-        let driver = read(&image.driver)?;
+        let (driver, executable) = (read(&image.driver)?, read(&program.program)?);
         let inf = setup_information(workspace, architecture, &driver)?;
         let catalog = Catalog {
             date: workspace.release()?.date,
@@ -112,14 +112,17 @@ impl Package {
         let mut package = Self { files: Vec::new() };
         if let Some(certificate) = certificate {
             package.add("framecast.sys", sign_image(&driver, certificate)?);
+            package.add("framecastctl.exe", sign_image(&executable, certificate)?);
             package.add("framecast.cat", catalog.signed(certificate)?);
             package.add("framecast.cer", certificate.der()?);
         } else {
             package.add("framecast.sys", driver);
+            package.add("framecastctl.exe", executable);
             package.add("framecast.cat", catalog.unsigned()?);
         }
         package.add("framecast.inf", inf);
         package.add("framecast.pdb", read(&image.symbols)?);
+        package.add("framecastctl.pdb", read(&program.symbols)?);
         if let Some(map) = &image.map {
             package.add("framecast.map", read(map)?);
         }
@@ -128,16 +131,6 @@ impl Package {
         }
         package.sum()?;
         Ok(package)
-    }
-
-    /// Adds a file to the package.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read.
-    pub fn add_file(&mut self, name: &str, path: &Path) -> Result<()> {
-        self.add(name, read(path)?);
-        self.sum()
     }
 
     /// The file of this name.
@@ -175,9 +168,8 @@ impl Package {
         self.files.push((name.to_owned(), bytes));
     }
 
-    /// Makes the checksums those of the other files.
+    /// Adds the checksums of the other files.
     fn sum(&mut self) -> Result<()> {
-        self.files.retain(|(name, _)| name != CHECKSUMS);
         self.files.sort();
         let mut sums = String::new();
         for (name, bytes) in &self.files {

@@ -1,6 +1,9 @@
 use clap::{Parser, Subcommand};
 
-use super::{counters, environment::EnvironmentArguments, extcap, mirror, selftest, send, tap};
+use super::{
+    counters, environment::EnvironmentArguments, extcap, failure::Failure, mirror, selftest, send,
+    tap,
+};
 
 const AFTER: &str = "\
 Adapters are named by index, LUID (0x…), GUID, friendly name or address, or by the beginning of one
@@ -39,4 +42,16 @@ pub(super) enum Command {
     Selftest(selftest::Arguments),
     /// Serve Wireshark, which starts this by itself: see the README
     Extcap(extcap::Arguments),
+}
+
+impl Command {
+    /// Whether its arguments can be meant, all together: known before a driver is asked.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match self {
+            Self::Send(arguments) => arguments.check(),
+            Self::Tap(arguments) => arguments.check(),
+            Self::Mirror(arguments) => arguments.check(),
+            Self::Adapters | Self::Counters(_) | Self::Selftest(_) | Self::Extcap(_) => Ok(()),
+        }
+    }
 }

@@ -51,6 +51,16 @@ pub(crate) struct AddArguments {
     foreground: bool,
 }
 
+impl Arguments {
+    /// Whether they can be meant, all together.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match self {
+            Self::Add(arguments) => arguments.filter.filter().map(drop),
+            Self::Remove { .. } | Self::List => Ok(()),
+        }
+    }
+}
+
 pub(super) fn run(
     arguments: &Arguments,
     environment: &mut Environment,

@@ -9,6 +9,7 @@ mod failure;
 mod filter_arguments;
 mod interrupt;
 mod mirror;
+mod output;
 mod progress;
 mod selftest;
 mod send;
@@ -37,6 +38,7 @@ pub(crate) fn run() -> i32 {
 
 fn carry_out(arguments: &Arguments) -> Result<(), Failure> {
     interrupt::install();
+    arguments.command.check()?;
     if let Command::Extcap(extcap) = &arguments.command {
         return extcap::run(extcap, &arguments.environment);
     }

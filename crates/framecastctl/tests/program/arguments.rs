@@ -2,6 +2,65 @@
 
 use crate::stage::{Run, data, text};
 
+/// Every command, as its help is asked for.
+pub(crate) const COMMANDS: [&[&str]; 11] = [
+    &[],
+    &["adapters"],
+    &["send"],
+    &["tap"],
+    &["mirror"],
+    &["mirror", "add"],
+    &["mirror", "remove"],
+    &["mirror", "list"],
+    &["counters"],
+    &["selftest"],
+    &["extcap"],
+];
+
+/// A capture.
+const MIXED: &str = "../../tests/data/mixed.pcap";
+
+/// Arguments that cannot be meant, with what is said about them.
+pub(crate) const WRONG: [(&[&str], &str); 37] = [
+    (&["nonsense"], "unrecognized subcommand 'nonsense'"),
+    (&["adapters", "more"], "unexpected argument 'more'"),
+    (&["send"], "<ADAPTER>"),
+    (&["send", "1"], "<FILES>"),
+    (&["send", "1", MIXED, "--pps", "0"], "it has to be more than nothing"),
+    (&["send", "1", MIXED, "--pps", "1", "--fast"], "cannot be used with '--fast'"),
+    (&["send", "1", MIXED, "--mbps", "-3"], "unexpected argument '-3'"),
+    (&["send", "1", MIXED, "--batch", "4097"], "4097 is not in 1..=4096"),
+    (&["send", "1", MIXED, "--list", "65"], "65 is not in 1..=64"),
+    (&["send", "1", MIXED, "--direction", "sideways"], "[possible values: send, receive]"),
+    (&["send", "1", MIXED, "--cut", "off"], "[possible values: refuse, skip, send]"),
+    (&["send", "1", MIXED, "--repeat", "-1"], "unexpected argument '-1'"),
+    (&["send", "1", MIXED, "--write", "x"], "--dry-run"),
+    (&["send", "1", MIXED, "--dry-run", "--repeat", "0"], "--repeat 0 never ends"),
+    (&["send", "1", MIXED, "--list", "2", "--direction", "receive"], "towards the network"),
+    (&["send", "1", "-", "--repeat", "2"], "standard input can be sent once only"),
+    (&["send", "1", "-", "-"], "standard input can be sent once only"),
+    (&["tap", "-c", "0"], "0 is not in 1.."),
+    (&["tap", "-a", "size:1"], "there is no condition 'size'"),
+    (&["tap", "-a", "files:1"], "say with -b when another begins"),
+    (&["tap", "-b", "packets:1"], "--write <FILE>"),
+    (&["tap", "-w", "x", "-b", "files:1"], "say with -b when another begins"),
+    (&["tap", "-w", "-", "-b", "packets:1"], "standard output is one file"),
+    (&["tap", "--only", "both"], "[possible values: sent, received]"),
+    (&["tap", "--snaplen", "0"], "0 is not in 1.."),
+    (&["tap", "--buffer", "1"], "1 is not in 262144..=16777216"),
+    (&["tap", "--filter", "a", "--filter-bpf", "b"], "cannot be used with"),
+    (&["tap", "--filter-bpf", "/nowhere"], "/nowhere: "),
+    (&["tap", "--filter-bpf", "Cargo.toml"], "is not what 'tcpdump -ddd' prints"),
+    (&["mirror"], "framecastctl"),
+    (&["mirror", "add", "1"], "<TARGET>"),
+    (&["mirror", "add", "1", "2", "--vlan", "4095"], "4095 is not in 0..=4094"),
+    (&["mirror", "add", "1", "2", "--priority", "1"], "--vlan <ID>"),
+    (&["mirror", "add", "1", "2", "--snaplen", "13"], "13 is not in 14.."),
+    (&["mirror", "remove", "x"], "invalid digit found in string"),
+    (&["counters", "--watch", "0"], "0 is not in 1.."),
+    (&["extcap"], "copy the program into its extcap folder"),
+];
+
 #[test]
 fn help_tells_of_every_command_and_of_exit_statuses() {
     let run = Run::of(&["--help"]);
@@ -9,8 +68,10 @@ fn help_tells_of_every_command_and_of_exit_statuses() {
     for word in ["adapters", "send", "tap", "mirror", "counters", "--lab", "Exit status: 0"] {
         assert!(printed.contains(word), "{word}: {printed}");
     }
-    for command in ["adapters", "send", "tap", "mirror", "counters"] {
-        Run::of(&[command, "--help"]).expect_done();
+    for command in COMMANDS {
+        let run = Run::of(&[command, &["--help"]].concat());
+        let usage = format!("Usage: framecastctl {}", command.join(" "));
+        assert!(run.expect_done().printed.contains(usage.trim_end()), "{}", run.printed);
     }
     assert_eq!(
         Run::of(&["--version"]).printed,
@@ -43,33 +104,22 @@ fn a_file_that_is_no_driver_is_refused() {
 
 #[test]
 fn arguments_that_cannot_be_meant_are_refused() {
-    let mixed = data("mixed.pcap");
-    let mixed = text(&mixed);
-    for arguments in [
-        vec!["nonsense"],
-        vec!["send"],
-        vec!["send", "1"],
-        vec!["send", "1", mixed, "--pps", "0"],
-        vec!["send", "1", mixed, "--pps", "1", "--fast"],
-        vec!["send", "1", mixed, "--mbps", "-3"],
-        vec!["send", "1", mixed, "--batch", "4097"],
-        vec!["send", "1", mixed, "--list", "65"],
-        vec!["send", "1", mixed, "--direction", "sideways"],
-        vec!["tap", "-c", "0"],
-        vec!["tap", "-a", "size:1"],
-        vec!["tap", "-b", "packets:1"],
-        vec!["tap", "--snaplen", "0"],
-        vec!["tap", "--buffer", "1"],
-        vec!["tap", "--filter", "a", "--filter-bpf", "b"],
-        vec!["mirror"],
-        vec!["mirror", "add", "1"],
-        vec!["mirror", "add", "1", "2", "--vlan", "4095"],
-        vec!["mirror", "add", "1", "2", "--snaplen", "13"],
-        vec!["mirror", "remove", "x"],
-        vec!["counters", "--watch", "0"],
-    ] {
-        let run = Run::in_lab(&arguments);
+    for (arguments, said) in WRONG {
+        // Before a driver is looked for.
+        let run = Run::of(arguments);
         assert_eq!(run.status, Some(2), "{arguments:?}: {}{}", run.printed, run.said);
-        assert!(!run.said.is_empty(), "{arguments:?}");
+        assert!(run.said.contains(said), "{arguments:?}: {}", run.said);
+    }
+}
+
+#[test]
+fn what_describes_a_lab_is_checked() {
+    for (arguments, said) in [
+        (vec!["--lab", "--adapter", "a,mtu=x", "adapters"], "'x' is no mtu"),
+        (vec!["--adapter", "a", "adapters"], "add --lab"),
+    ] {
+        let run = Run::of(&arguments);
+        assert_eq!(run.status, Some(2), "{arguments:?}: {}{}", run.printed, run.said);
+        assert!(run.said.contains(said), "{arguments:?}: {}", run.said);
     }
 }

@@ -95,6 +95,17 @@ fn wireshark_is_told_of_links_choices_and_wrong_filters() {
     assert_eq!(ask(&["--extcap-dlts"]), "dlt {number=1}{name=EN10MB}{display=Ethernet}\n");
     let choices = ask(&["--extcap-config"]);
     assert_eq!(choices.lines().filter(|line| line.starts_with("arg ")).count(), 4, "{choices}");
+    // The program takes what Wireshark is told that it may choose.
+    for line in choices.lines().filter(|line| line.contains("{range=")) {
+        let part = |key: &str| {
+            let (_, rest) = line.split_once(&format!("{{{key}=")).expect("a part");
+            rest.split_once('}').expect("its end").0
+        };
+        let (least, most) = part("range").split_once(',').expect("two ends");
+        for value in [least, most, part("default")] {
+            ask(&[part("call"), value, "--extcap-dlts"]);
+        }
+    }
     assert_eq!(ask(&["--extcap-capture-filter", "tcp port 80"]), "");
     assert!(ask(&["--extcap-capture-filter", "port port"]).contains("'port port' is not one"));
     let interfaces = wireshark.ask(&["--extcap-interfaces", "--extcap-version=4.0"]);

@@ -88,3 +88,22 @@ pub(crate) fn frames_so_far(path: &Path) -> Vec<Vec<u8>> {
     let frames = CaptureReader::open(path).into_iter().flatten().map_while(Result::ok);
     frames.map(|frame| frame.bytes).collect()
 }
+
+/// What a program of Debian's package prints.
+#[track_caller]
+pub(crate) fn tool(program: &str, package: &str, arguments: &[&str]) -> String {
+    match Command::new(program).args(arguments).output() {
+        Ok(output) if output.status.success() => String::from_utf8(output.stdout).expect("text"),
+        Ok(output) => panic!("{program}: {}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => panic!("{program}: {error}; install Debian's package {package}"),
+    }
+}
+
+/// Fields of each frame, as tshark reads them.
+#[track_caller]
+pub(crate) fn fields(file: &Path, names: &[&str]) -> Vec<Vec<String>> {
+    let mut arguments = vec!["-r", text(file), "-T", "fields"];
+    arguments.extend(names.iter().flat_map(|name| ["-e", name]));
+    let printed = tool("tshark", "tshark", &arguments);
+    printed.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}

@@ -1,35 +1,11 @@
 //! `tap`.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-    thread,
-};
+use std::{fs, process::Stdio, thread};
 
 use framecastctl::capture::{CaptureWriter, Interface, WrittenFrame};
 use tempfile::tempdir;
 
-use crate::stage::{Run, data, frames, frames_so_far, program, text};
-
-/// What a program of Debian's package prints.
-#[track_caller]
-pub(crate) fn tool(program: &str, package: &str, arguments: &[&str]) -> String {
-    match Command::new(program).args(arguments).output() {
-        Ok(output) if output.status.success() => String::from_utf8(output.stdout).expect("text"),
-        Ok(output) => panic!("{program}: {}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => panic!("{program}: {error}; install Debian's package {package}"),
-    }
-}
-
-/// Fields of each frame, as tshark reads them.
-#[track_caller]
-fn fields(file: &Path, names: &[&str]) -> Vec<Vec<String>> {
-    let mut arguments = vec!["-r", text(file), "-T", "fields"];
-    arguments.extend(names.iter().flat_map(|name| ["-e", name]));
-    let printed = tool("tshark", "tshark", &arguments);
-    printed.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
-}
+use crate::stage::{Run, data, fields, frames, frames_so_far, program, text, tool};
 
 /// An adapter on whose wire the frames of `mixed.pcap` come.
 fn fed() -> String {

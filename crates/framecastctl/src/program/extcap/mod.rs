@@ -15,12 +15,13 @@ use std::{
 
 use clap::ValueEnum;
 use framecastctl::{Adapter, Directions, Filter, Tap, Transport};
+use protocol::limits;
 
 use super::{
     environment::{Environment, EnvironmentArguments},
     failure::Failure,
     interrupt, show,
-    tap::{CaptureFile, Named, Selection, Sink},
+    tap::{self, CaptureFile, Named, Selection, Sink},
 };
 use toolbar::Toolbar;
 
@@ -109,7 +110,7 @@ pub(super) fn run(
     if arguments.extcap_dlts {
         println!("dlt {{number=1}}{{name=EN10MB}}{{display=Ethernet}}");
     } else if arguments.extcap_config {
-        print!("{CHOICES}");
+        print!("{}", choices());
     } else if arguments.capture {
         let Some(fifo) = &arguments.fifo else {
             return Err(Failure::Usage("--capture needs --fifo".to_owned()));
@@ -157,18 +158,25 @@ fn value(luid: u64) -> String {
 }
 
 /// What can be chosen for an interface.
-const CHOICES: &str = "\
-arg {number=0}{call=--direction}{display=Direction}{type=selector}{tooltip=Which way the frames go}
-value {arg=0}{value=both}{display=Both}{default=true}
-value {arg=0}{value=sent}{display=Towards the network}{default=false}
-value {arg=0}{value=received}{display=From the network}{default=false}
-arg {number=1}{call=--without-ours}{display=Leave out what Framecast originates}{type=boolflag}\
-{default=false}{tooltip=Frames that were injected or mirrored}
-arg {number=2}{call=--snaplen}{display=Snap length}{type=unsigned}{range=1,262144}{default=262144}\
-{tooltip=Bytes to copy of each frame, at most}
-arg {number=3}{call=--buffer}{display=Buffer}{type=unsigned}{range=65536,16777216}{default=4194304}\
-{tooltip=Bytes of the driver's buffer}
-";
+fn choices() -> String {
+    let (least, most) = (limits::TAP_BUFFER_LEAST, limits::TAP_BUFFER_MOST);
+    format!(
+        "\
+arg {{number=0}}{{call=--direction}}{{display=Direction}}{{type=selector}}\
+{{tooltip=Which way the frames go}}
+value {{arg=0}}{{value=both}}{{display=Both}}{{default=true}}
+value {{arg=0}}{{value=sent}}{{display=Towards the network}}{{default=false}}
+value {{arg=0}}{{value=received}}{{display=From the network}}{{default=false}}
+arg {{number=1}}{{call=--without-ours}}{{display=Leave out what Framecast originates}}\
+{{type=boolflag}}{{default=false}}{{tooltip=Frames that were injected or mirrored}}
+arg {{number=2}}{{call=--snaplen}}{{display=Snap length}}{{type=unsigned}}{{range=1,262144}}\
+{{default=262144}}{{tooltip=Bytes to copy of each frame, at most}}
+arg {{number=3}}{{call=--buffer}}{{display=Buffer}}{{type=unsigned}}{{range={least},{most}}}\
+{{default={}}}{{tooltip=Bytes of the driver's buffer}}
+",
+        tap::BUFFER
+    )
+}
 
 /// Captures until Wireshark has enough.
 fn capture(

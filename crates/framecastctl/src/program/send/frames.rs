@@ -37,11 +37,6 @@ impl<'f> Frames<'f> {
     /// Opens the first file, and looks at the beginning of the others.
     pub(super) fn open(files: &'f [PathBuf], repeat: u64, cut: Cut) -> Result<Self, Failure> {
         let is_input = |file: &&PathBuf| file.as_os_str() == "-";
-        let from_input = files.iter().filter(is_input).count();
-        if from_input > 1 || (from_input == 1 && repeat != 1) {
-            let message = "standard input can be sent once only".to_owned();
-            return Err(Failure::Usage(message));
-        }
         for file in files.iter().skip(1).filter(|file| !is_input(file)) {
             open(file)?;
         }

@@ -1,5 +1,6 @@
 //! `framecastctl send`.
 
+mod dry_run;
 mod frames;
 mod outcome;
 mod pace;
@@ -10,18 +11,18 @@ use clap::ValueEnum;
 use framecastctl::{Batch, Error, Injection};
 use indicatif::HumanBytes;
 use protocol::{Request, limits};
-use serde_json::json;
 
 use super::{
     environment::{AnyClient, Environment},
     failure::Failure,
     interrupt,
     progress::Progress,
-    show,
 };
 use frames::{Frames, Numbered};
 use outcome::Outcome;
-use pace::Pace;
+use pace::{Pace, PaceArguments};
+
+pub(super) use dry_run::dry_run;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -49,27 +50,13 @@ pub(crate) struct Arguments {
     /// Frames of which the capture holds only the beginning
     #[arg(long, value_enum, default_value_t = Cut::Refuse)]
     cut: Cut,
-    /// Read it all and send nothing, which needs no driver
+    /// Send nothing, which needs no driver; say what would be sent
     #[arg(long)]
     pub(super) dry_run: bool,
-}
-
-/// When frames leave.
-#[derive(Debug, Clone, Copy, clap::Args)]
-#[group(multiple = false)]
-struct PaceArguments {
-    /// With the pauses that the capture has between them (the default)
-    #[arg(long)]
-    original: bool,
-    /// So many frames a second
-    #[arg(long, value_name = "FRAMES", value_parser = pace::rate)]
-    pps: Option<f64>,
-    /// So many millions of bits a second
-    #[arg(long, value_name = "MEGABITS", value_parser = pace::rate)]
-    mbps: Option<f64>,
-    /// As fast as the driver takes them
-    #[arg(long)]
-    fast: bool,
+    /// Write what would be sent to this file, pcapng, with the times at which it would leave, as if
+    /// the first frame left when it was captured; '-' for standard output
+    #[arg(short = 'w', long, value_name = "FILE", requires = "dry_run")]
+    write: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -84,6 +71,24 @@ impl Direction {
             Self::Send => protocol::Direction::Send,
             Self::Receive => protocol::Direction::Receive,
         }
+    }
+}
+
+impl Arguments {
+    /// Whether they can be meant, all together.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let wrong = |message: &str| Err(Failure::Usage(message.to_owned()));
+        if self.list > 1 && self.direction == Direction::Receive {
+            return wrong("--list is for frames towards the network; leave it or --direction out");
+        }
+        let from_input = self.files.iter().filter(|file| file.as_os_str() == "-").count();
+        if from_input > 1 || (from_input == 1 && self.repeat != 1) {
+            return wrong("standard input can be sent once only");
+        }
+        if self.dry_run && self.repeat == 0 {
+            return wrong("--repeat 0 never ends; say how often, for a dry run");
+        }
+        Ok(())
     }
 }
 
@@ -103,10 +108,6 @@ pub(super) fn run(
     environment: &mut Environment,
     json: bool,
 ) -> Result<(), Failure> {
-    if arguments.list > 1 && arguments.direction == Direction::Receive {
-        let message = "--list is for frames towards the network; leave it or --direction out";
-        return Err(Failure::Usage(message.to_owned()));
-    }
     let adapter = environment.adapter(&arguments.adapter)?;
     // Before anything leaves: a file that is no capture is known by its beginning.
     let frames = Frames::open(&arguments.files, arguments.repeat, arguments.cut)?;
@@ -129,24 +130,6 @@ pub(super) fn run(
     if outcome.refused() > 0 { Err(Failure::Said) } else { Ok(()) }
 }
 
-/// Reads what would be sent, once.
-pub(super) fn dry_run(arguments: &Arguments, json: bool) -> Result<(), Failure> {
-    let (mut frames, mut bytes, mut longest) = (0_u64, 0_u64, 0_u64);
-    for frame in Frames::open(&arguments.files, 1, arguments.cut)? {
-        let (_, frame) = frame?;
-        let length = frame.bytes.len() as u64;
-        frames += 1;
-        bytes += length;
-        longest = longest.max(length);
-    }
-    let text = format!(
-        "{} ({bytes} bytes) would be sent; the longest has {longest} bytes",
-        show::count(frames, "frame")
-    );
-    let value = json!({"frames": frames, "bytes": bytes, "longest": longest});
-    show::result(json, &value, text)
-}
-
 /// Sends frames in batches.
 struct Sender<'s> {
     client: &'s AnyClient,
@@ -161,14 +144,13 @@ struct Sender<'s> {
 
 impl Sender<'_> {
     fn send(&mut self, frames: Frames<'_>) -> Result<(), Failure> {
-        let PaceArguments { pps, mbps, fast, .. } = self.arguments.pace;
-        let mut pace = Pace::new(pps, mbps, fast);
+        let (mut pace, start) = (Pace::new(self.arguments.pace), Instant::now());
         for frame in frames {
             let (number, frame) = match frame {
                 Ok(frame) => frame,
                 Err(failure) => return self.flush().and(Err(failure)),
             };
-            let due = pace.due(frame.time, number.pass, frame.bytes.len());
+            let due = start + pace.due(frame.time, number.pass, frame.bytes.len());
             if due > Instant::now() {
                 self.flush()?;
                 interrupt::sleep_until(due);

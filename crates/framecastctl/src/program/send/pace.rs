@@ -1,10 +1,27 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// When frames leave.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+#[group(multiple = false)]
+pub(super) struct PaceArguments {
+    /// With the pauses that the capture has between them (the default)
+    #[arg(long)]
+    original: bool,
+    /// So many frames a second
+    #[arg(long, value_name = "FRAMES", value_parser = rate)]
+    pps: Option<f64>,
+    /// So many millions of bits a second
+    #[arg(long, value_name = "MEGABITS", value_parser = rate)]
+    mbps: Option<f64>,
+    /// As fast as the driver takes them
+    #[arg(long)]
+    fast: bool,
+}
+
+/// Tells when each frame leaves.
 #[derive(Debug)]
 pub(super) struct Pace {
     kind: Kind,
-    start: Instant,
     frames: u64,
     bytes: u64,
     /// The pass of the frame before, and where its capture's time began.
@@ -27,7 +44,7 @@ enum Kind {
 }
 
 /// Reads a rate.
-pub(super) fn rate(text: &str) -> Result<f64, String> {
+fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse::<f64>().map_err(|error| error.to_string())?;
     if rate.is_finite() && rate > 0.0 {
         Ok(rate)
@@ -37,31 +54,24 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
 }
 
 impl Pace {
-    pub(super) fn new(pps: Option<f64>, mbps: Option<f64>, fast: bool) -> Self {
+    pub(super) fn new(arguments: PaceArguments) -> Self {
+        let PaceArguments { pps, mbps, fast, original: _ } = arguments;
         let kind = match (pps, mbps) {
             (Some(rate), _) => Kind::Frames(rate),
             (_, Some(rate)) => Kind::Bits(rate * 1e6),
             _ if fast => Kind::Fast,
             _ => Kind::Original,
         };
-        Self {
-            kind,
-            start: Instant::now(),
-            frames: 0,
-            bytes: 0,
-            pass: None,
-            last: Duration::ZERO,
-            base: Duration::ZERO,
-        }
+        Self { kind, frames: 0, bytes: 0, pass: None, last: Duration::ZERO, base: Duration::ZERO }
     }
 
-    /// When the next frame is due: one of so many bytes that was captured at `time`.
-    pub(super) fn due(&mut self, time: Duration, pass: u64, bytes: usize) -> Instant {
+    /// When the next frame is due, since the start: one of so many bytes that was captured at `time`.
+    pub(super) fn due(&mut self, time: Duration, pass: u64, bytes: usize) -> Duration {
         let after = self.after(time, pass);
         self.frames += 1;
         self.bytes += bytes as u64;
         self.last = after;
-        self.start + after
+        after
     }
 
     fn after(&mut self, time: Duration, pass: u64) -> Duration {
@@ -98,24 +108,27 @@ mod tests {
     /// When frames of 125 bytes that were captured at these milliseconds leave, in milliseconds.
     fn dues(mut pace: Pace, frames: &[(u64, u64)]) -> Vec<u128> {
         let due = |&(time, pass): &(u64, u64)| {
-            let due = pace.due(Duration::from_millis(time), pass, 125);
-            due.duration_since(pace.start).as_millis()
+            pace.due(Duration::from_millis(time), pass, 125).as_millis()
         };
         frames.iter().map(due).collect()
+    }
+
+    fn pace(pps: Option<f64>, mbps: Option<f64>, fast: bool) -> Pace {
+        Pace::new(PaceArguments { original: false, pps, mbps, fast })
     }
 
     #[test]
     fn frames_keep_the_distance_that_they_had() {
         let frames = [(1000, 0), (1010, 0), (1005, 0), (1040, 0), (1000, 1), (1010, 1)];
-        assert_eq!(dues(Pace::new(None, None, false), &frames), [0, 10, 10, 40, 40, 50]);
+        assert_eq!(dues(pace(None, None, false), &frames), [0, 10, 10, 40, 40, 50]);
     }
 
     #[test]
     fn rates_are_of_frames_or_of_bits() {
         let frames = [(0, 0); 4];
-        assert_eq!(dues(Pace::new(Some(100.0), None, false), &frames), [0, 10, 20, 30]);
-        assert_eq!(dues(Pace::new(None, Some(0.01), false), &frames), [0, 100, 200, 300]);
-        assert_eq!(dues(Pace::new(None, None, true), &frames), [0, 0, 0, 0]);
+        assert_eq!(dues(pace(Some(100.0), None, false), &frames), [0, 10, 20, 30]);
+        assert_eq!(dues(pace(None, Some(0.01), false), &frames), [0, 100, 200, 300]);
+        assert_eq!(dues(pace(None, None, true), &frames), [0, 0, 0, 0]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 use std::{
     collections::{HashMap, VecDeque},
-    fs::{self, File},
-    io::{self, BufWriter, Write},
+    fs,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -12,7 +11,10 @@ use framecastctl::{
 };
 
 use super::{Named, Sink, condition::Condition};
-use crate::program::failure::Failure;
+use crate::program::{
+    failure::Failure,
+    output::{self, Output},
+};
 
 /// A pcapng file, or a ring of them.
 pub(crate) struct CaptureFile {
@@ -33,7 +35,7 @@ pub(crate) struct CaptureFile {
 /// One file.
 struct Part {
     path: PathBuf,
-    writer: CaptureWriter<Box<dyn Write>>,
+    writer: CaptureWriter<Output>,
     /// The number of each adapter's interface, with the frames that came and those that were lost.
     interfaces: HashMap<u64, (u32, u64, u64)>,
     frames: u64,
@@ -42,15 +44,6 @@ struct Part {
 
 impl CaptureFile {
     pub(crate) fn create(base: &Path, ring: &[Condition], named: Named) -> Result<Self, Failure> {
-        let only_kept = ring.iter().all(|condition| matches!(condition, Condition::Files(_)));
-        if !ring.is_empty() && only_kept {
-            let message = "-b files: says how many are kept; say with -b when another begins";
-            return Err(Failure::Usage(message.to_owned()));
-        }
-        if !ring.is_empty() && base.as_os_str() == "-" {
-            let message = "standard output is one file; leave -b out".to_owned();
-            return Err(Failure::Usage(message));
-        }
         let mut file = Self {
             base: base.to_owned(),
             named,
@@ -158,11 +151,7 @@ impl Sink for CaptureFile {
 impl Part {
     fn create(path: &Path, named: &Named) -> Result<Self, Failure> {
         let wrong = |source| Failure::Capture { file: path.to_owned(), source };
-        let target: Box<dyn Write> = if path.as_os_str() == "-" {
-            Box::new(BufWriter::new(io::stdout()))
-        } else {
-            Box::new(BufWriter::new(File::create(path).map_err(|error| wrong(error.into()))?))
-        };
+        let target = output::create(path).map_err(|error| wrong(error.into()))?;
         let writer = CaptureWriter::new(target).map_err(wrong)?;
         let interfaces = HashMap::new();
         let mut part = Self { path: path.to_owned(), writer, interfaces, frames: 0, start: now() };

@@ -15,13 +15,16 @@ use serde_json::json;
 
 use super::{
     environment::Environment, failure::Failure, filter_arguments::FilterArguments, interrupt,
-    progress::Progress, show,
+    output, progress::Progress, show,
 };
 use condition::Condition;
 use recorder::Recorder;
 
 pub(super) use capture_file::CaptureFile;
 pub(super) use recorder::{Named, Sink};
+
+/// Bytes of the driver's buffer, where nobody says.
+pub(super) const BUFFER: u32 = 4 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -46,6 +49,25 @@ pub(crate) struct Arguments {
     ring_buffer: Vec<Condition>,
 }
 
+impl Arguments {
+    /// Whether they can be meant, all together.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let wrong = |message: &str| Err(Failure::Usage(message.to_owned()));
+        let ring = &self.ring_buffer;
+        let is_files = |condition: &Condition| matches!(condition, Condition::Files(_));
+        if ring.is_empty() && self.autostop.iter().any(is_files) {
+            return wrong("-a files: is for several files; say with -b when another begins");
+        }
+        if !ring.is_empty() && ring.iter().all(is_files) {
+            return wrong("-b files: says how many are kept; say with -b when another begins");
+        }
+        if !ring.is_empty() && self.write.as_deref().is_some_and(output::is_standard) {
+            return wrong("standard output is one file; leave -b out");
+        }
+        self.filter.filter().map(drop)
+    }
+}
+
 /// Which frames are copied, and how much of them.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Selection {
@@ -60,7 +82,7 @@ pub(super) struct Selection {
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) snaplen: u32,
     /// Bytes of the driver's buffer
-    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20,
+    #[arg(long, value_name = "BYTES", default_value_t = BUFFER,
           value_parser = clap::value_parser!(u32)
               .range(i64::from(limits::TAP_BUFFER_LEAST)..=i64::from(limits::TAP_BUFFER_MOST)))]
     pub(super) buffer: u32,
@@ -105,12 +127,6 @@ pub(super) fn run(
     environment: &mut Environment,
     json: bool,
 ) -> Result<(), Failure> {
-    if arguments.autostop.iter().any(|it| matches!(it, Condition::Files(_)))
-        && arguments.ring_buffer.is_empty()
-    {
-        let message = "-a files: is for several files; say with -b when another begins".to_owned();
-        return Err(Failure::Usage(message));
-    }
     let mut options = arguments.selection.options();
     options.filter = arguments.filter.filter()?;
     let mut chosen = Vec::new();
@@ -122,7 +138,7 @@ pub(super) fn run(
 
     // A handle has one tap; the commands that ask while it runs have a handle of their own.
     let client = environment.another_client()?;
-    let to_output = arguments.write.as_ref().is_some_and(|file| file.as_os_str() == "-");
+    let to_output = arguments.write.as_deref().is_some_and(output::is_standard);
     let named = Named::new(described, arguments.filter.filter.clone(), options.snap_length);
     let mut sink: Box<dyn Sink> = match &arguments.write {
         Some(file) => Box::new(CaptureFile::create(file, &arguments.ring_buffer, named)?),

@@ -12,7 +12,10 @@ use framecast_tests::{
     },
     frame, frames, inject_pending, lab, roomy,
 };
-use ndis_lab::{AdapterConfig, Exploration, Explored, OidQuery, Policy, Schedule, Verdict};
+use ndis_lab::{
+    AdapterConfig, Exploration, Explored, NtStatus, OidQuery, Order, PendingControl, Policy,
+    Schedule, Verdict,
+};
 use protocol::{Direction, TapRequest, copies};
 
 /// How many seeds run under each strategy.
@@ -169,6 +172,46 @@ fn taps_come_and_go_while_frames_pass_in_every_order() {
             adapter.pause();
             adapter.start().expect("the module starts");
         });
+    })
+    .expect_clean();
+}
+
+/// Cancels a request, unless someone has: a driver that forgets one might heed another.
+fn cancel_once(request: &PendingControl) {
+    if !request.is_cancelled() {
+        request.cancel();
+    }
+}
+
+#[test]
+fn no_cancellation_is_forgotten_however_early_it_comes() {
+    explore("cancellations", |stage| {
+        let adapter = stage.adapter(roomy());
+        let luid = adapter.config().luid;
+        // Its frames do not come home: only its cancellation ends an injection.
+        adapter.set_send_policy(Policy::Held);
+        let client = stage.client();
+        // Without a time-out, and nothing to be read: only its cancellation ends a read.
+        let request = TapRequest { timeout_milliseconds: u32::MAX, ..tap_all() };
+        start_tap(&client, request, &[luid], &[]).expect("the tap starts");
+        let canceller = client.transport().canceller();
+        stage.lab.run(|scope| {
+            let client = &client;
+            scope.spawn(move || {
+                let read = read_tap_pending(client);
+                cancel_once(&read);
+                assert_eq!(read.wait().status, NtStatus::CANCELLED);
+            });
+            scope.spawn(move || {
+                let sent = inject_pending(client, luid, Direction::Send, &batch(frames(3, 60)));
+                cancel_once(&sent);
+                assert_eq!(sent.wait().status, NtStatus::CANCELLED);
+            });
+            for _ in 0..2 {
+                canceller.cancel_all();
+            }
+        });
+        adapter.release_sends(Order::Forward);
     })
     .expect_clean();
 }

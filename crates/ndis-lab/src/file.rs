@@ -79,6 +79,12 @@ impl File {
         PendingControl { machine: Arc::clone(&self.machine), request }
     }
 
+    /// Who can cancel the file's requests, from whichever thread.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        Canceller { machine: Arc::clone(&self.machine), state: Arc::clone(&self.state) }
+    }
+
     /// Closes the file: IRP_MJ_CLEANUP, then IRP_MJ_CLOSE when no request is left.
     pub fn close(self) {
         drop(self);
@@ -91,11 +97,37 @@ impl Drop for File {
     }
 }
 
+/// Cancels the requests of a file, as another thread of its program can at any moment: before a
+/// request has reached the driver, while it is there, and when the driver has returned from it.
+///
+/// It does not keep the file open.
+///
+/// Follows CancelIoEx.
+#[derive(Clone, Debug)]
+pub struct Canceller {
+    machine: Arc<Machine>,
+    state: Arc<FileState>,
+}
+
+impl Canceller {
+    /// Cancels every request that is not done; says for how many the driver's cancel routine was
+    /// called.
+    pub fn cancel_all(&self) -> usize {
+        request::cancel_all(&self.machine, &self.state)
+    }
+}
+
 impl PendingControl {
     /// Whether the request is done.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.request.is_done()
+    }
+
+    /// Whether someone has cancelled the request, which is not done yet.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        request::is_cancelled(&self.request)
     }
 
     /// Cancels the request, as the I/O manager does: says whether the driver's cancel routine was

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::driver::Driver;
 use crate::exercise::chance::Chance;
-use crate::exercise::control::Client;
+use crate::exercise::control::{Cancellers, Client};
 use crate::exercise::crew::{self, Actor, Bell, Role};
 use crate::exercise::edges::Edges;
 use crate::exercise::forge::Forge;
@@ -140,8 +140,10 @@ impl Telling<'_> {
             let numbers =
                 seats.iter().flat_map(|seat| [seat.config.luid, seat.config.if_index.into()]);
             let forge = Forge::new(self.exercise.codes.clone(), numbers.collect());
+            let cancellers = Arc::new(Cancellers::default());
             for _ in 0..self.layout.clients {
-                let client = Client::new(&self.driver, Arc::clone(&devices), forge.clone());
+                let (devices, cancellers) = (Arc::clone(&devices), Arc::clone(&cancellers));
+                let client = Client::new(&self.driver, devices, cancellers, forge.clone());
                 actors.push(Box::new(client));
             }
         }

@@ -168,7 +168,8 @@ pub(crate) fn open(machine: &Arc<Machine>, name: &str, is_32_bit: bool) -> Resul
 pub(crate) fn close(machine: &Arc<Machine>, file: &Arc<FileState>) {
     // A cleanup that is not completed is reported where it was dispatched.
     let _ = begin(machine, file, major::CLEANUP, 0, &[], 0).wait(machine);
-    let mut queued = cancellable(machine, file);
+    let mut queued = outstanding(machine, file);
+    queued.retain(|request| has_cancel_routine(request));
     if !queued.is_empty() {
         // Who is in the midst of completing one of them is about to make it uncancellable.
         machine.visits.wait_for_those_inside();
@@ -192,11 +193,11 @@ pub(crate) fn close(machine: &Arc<Machine>, file: &Arc<FileState>) {
     }
 }
 
-/// The requests of a file that have a cancel routine.
-fn cancellable(machine: &Machine, file: &Arc<FileState>) -> Vec<Arc<Request>> {
+/// The requests of a file that are not done.
+fn outstanding(machine: &Machine, file: &Arc<FileState>) -> Vec<Arc<Request>> {
     let io = lock(&machine.io);
     let own = io.irps.values().filter(|request| Arc::ptr_eq(&request.file, file));
-    own.filter(|request| has_cancel_routine(request)).cloned().collect()
+    own.cloned().collect()
 }
 
 fn has_cancel_routine(request: &Request) -> bool {
@@ -336,10 +337,23 @@ pub(crate) fn is_marked_pending(irp: Guest<Irp>) -> bool {
     location.get(StackLocation::CONTROL) & SL_PENDING_RETURNED != 0
 }
 
+/// Whether a request that is not done is cancelled.
+pub(crate) fn is_cancelled(request: &Request) -> bool {
+    let memory = lock(&request.memory).clone();
+    memory.is_some_and(|memory| memory.irp().get(Irp::CANCEL) != 0)
+}
+
 /// Cancels a request; says whether its cancel routine was called.
 pub(crate) fn cancel(machine: &Arc<Machine>, request: &Arc<Request>) -> bool {
     let Some(memory) = lock(&request.memory).clone() else { return false };
     let called = irp::cancel(machine, &request.file.device, memory.irp());
     drop(memory);
     called
+}
+
+/// Cancels a file's reads, writes and controls; says how many had a cancel routine.
+pub(crate) fn cancel_all(machine: &Arc<Machine>, file: &Arc<FileState>) -> usize {
+    let requests = outstanding(machine, file).into_iter();
+    let ordinary = [major::READ, major::WRITE, major::DEVICE_CONTROL];
+    requests.filter(|it| ordinary.contains(&it.major) && cancel(machine, it)).count()
 }

@@ -25,6 +25,7 @@ mod pass_through;
 mod plan;
 mod reuse;
 mod schedules;
+mod selftest;
 mod state;
 mod tap;
 mod ui;

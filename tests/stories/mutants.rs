@@ -30,12 +30,15 @@ fn there_are_enough_mutants_each_with_a_number_of_its_own() {
 
 #[test]
 fn what_is_to_catch_a_mutant_exists() {
+    let selftest = Workspace::here().root().join("crates/framecastctl/src/program/selftest/mod.rs");
+    let selftest = fs::read_to_string(selftest).expect("the checks of the self-test");
     let rules: BTreeSet<_> = Rule::ALL.iter().map(ToString::to_string).collect();
     for mutant in &mutants() {
         for check in mutant.checks() {
             let exists = match check {
                 Check::Rule(rule) => rules.contains(rule),
                 Check::Story(name) => is_story(name),
+                Check::Selftest(name) => selftest.contains(&format!("name: \"{name}\"")),
                 Check::BugCheck | Check::TimeOut => true,
             };
             assert!(exists, "{}: there is no {check}", mutant.name());

@@ -9,17 +9,27 @@
 //! | `patch` | a mutant: what it says of itself, and how it changes the sources |
 //! | `bench` | a copy of the workspace in which mutants are built |
 //! | `stories` | tells the stories of a driver and gathers what failed |
+//! | `selftest` | has `framecastctl selftest` look at a driver |
+//! | `findings` | what is wrong with a driver |
 //! | `report` | what is printed |
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod bench;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod findings;
 mod patch;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod report;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod selftest;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod stories;
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub use bench::Bench;
 pub use patch::{Check, Mutant, Place};
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub use selftest::{Selftest, Verdict};
 
 use anyhow::Result;
 
@@ -38,10 +48,7 @@ pub struct Arguments {
 
 /// The mutant that an argument names.
 fn find(name: &str) -> Result<Mutant, String> {
-    let all = Mutant::all(&Workspace::here()).map_err(|error| format!("{error:#}"))?;
-    let named = |mutant: &Mutant| mutant.name() == name || mutant.number() == name;
-    let found = all.into_iter().find(named);
-    found.ok_or_else(|| "there is no such patch in tests/mutants".to_owned())
+    Mutant::named(&Workspace::here(), name).map_err(|error| format!("{error:#}"))
 }
 
 /// Builds the mutants, and shows by which check each is caught.
@@ -52,8 +59,8 @@ fn find(name: &str) -> Result<Mutant, String> {
 /// is not caught by the checks that its patch names.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    use self::{bench::Bench, report::Report, stories::Stories};
-    use std::{sync::mpsc, thread};
+    use self::{report::Report, stories::Stories};
+    use std::{path::Path, sync::mpsc, thread};
 
     let mutants = match arguments.mutants.as_slice() {
         [] => Mutant::all(workspace)?,
@@ -63,6 +70,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     for mutant in &mutants {
         stories.expect_known(mutant)?;
     }
+    let selftest = Selftest::build(workspace)?;
     let bench = Bench::new(workspace)?;
     let mut report = Report::new(mutants.len());
     thread::scope(|scope| {
@@ -76,12 +84,14 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
                 }
             }
         });
+        let look = |driver: &Path, mutant: Option<&Mutant>| {
+            let findings = selftest.look(driver, mutant)?;
+            stories.tell(driver, mutant, findings)
+        };
         for (mutant, driver) in take {
             match (mutant, driver) {
-                (None, driver) => report.control(stories.tell(&driver?, None)?)?,
-                (Some(mutant), Ok(driver)) => {
-                    report.add(mutant, &stories.tell(&driver, Some(mutant))?);
-                }
+                (None, driver) => report.control(&look(&driver?, None)?)?,
+                (Some(mutant), Ok(driver)) => report.add(mutant, &look(&driver, Some(mutant))?),
                 (Some(mutant), Err(error)) => report.add_unbuilt(mutant, &error),
             }
         }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, IsTerminal, Read},
+    path::PathBuf,
     process::{Command, Stdio},
     thread,
     time::Duration,
@@ -9,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
 
 /// Runs `command` quietly under a spinner named `what`; shows its output only when it fails.
 ///
@@ -50,6 +52,24 @@ pub fn output(command: &mut Command) -> Result<String> {
         bail!("{} failed:\n{}", command.get_program().display(), said.trim_end());
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The program that a cargo command builds, which is the target of this name; cargo is shown.
+///
+/// # Errors
+///
+/// When it does not build, or there is no such program.
+pub fn executable(command: &mut Command, name: &str) -> Result<PathBuf> {
+    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    let output = command.output().with_context(|| not_started(command))?;
+    ensure!(output.status.success(), "{name} does not build");
+    let program = |line: &str| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let is_it = message["target"]["name"] == name;
+        is_it.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+    };
+    let found = output.stdout.lines().map_while(Result::ok).find_map(|line| program(&line));
+    found.with_context(|| format!("cargo names no program {name}"))
 }
 
 fn not_started(command: &Command) -> String {

@@ -26,7 +26,7 @@ const RESULTS: &[(&str, &str)] = &[
 
 /// A copy of the workspace, with folders for what is built there.
 #[derive(Debug)]
-pub(super) struct Bench {
+pub struct Bench {
     kit: Kit,
     tree: PathBuf,
     build: PathBuf,
@@ -37,7 +37,11 @@ pub(super) struct Bench {
 
 impl Bench {
     /// Copies the workspace to `target/mutants/tree`.
-    pub(super) fn new(workspace: &Workspace) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be copied, or the tools cannot be set up.
+    pub fn new(workspace: &Workspace) -> Result<Self> {
         let kit = Kit::prepare(workspace)?;
         let folder = workspace.target().join("mutants");
         let tree = folder.join("tree");
@@ -56,7 +60,11 @@ impl Bench {
     }
 
     /// Builds a mutant, or the driver as it is; gives the driver.
-    pub(super) fn build(&self, mutant: Option<&Mutant>) -> Result<PathBuf> {
+    ///
+    /// # Errors
+    ///
+    /// When the mutant does not apply, or does not build.
+    pub fn build(&self, mutant: Option<&Mutant>) -> Result<PathBuf> {
         let name = mutant.map_or("unchanged", Mutant::name);
         let mut sources = self.sources.clone();
         if let Some(mutant) = mutant {

@@ -37,6 +37,8 @@ pub enum Check {
     Rule(String),
     /// A story that fails, by its path: `inject::a_batch_is_one_call_into_ndis`.
     Story(String),
+    /// A check of `framecastctl selftest` that fails, by its name.
+    Selftest(String),
     /// The driver faults, or asks for the end.
     BugCheck,
     /// A story does not end.
@@ -108,6 +110,18 @@ impl Mutant {
         &self.mistake
     }
 
+    /// The mutant that is called so, by the name of its patch or its number.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or patches cannot be read.
+    pub fn named(workspace: &Workspace, name: &str) -> Result<Self> {
+        let found = Self::all(workspace)?
+            .into_iter()
+            .find(|mutant| mutant.name() == name || mutant.number() == name);
+        found.context("there is no such patch in tests/mutants")
+    }
+
     /// Whether it shows in guarded memory only.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
@@ -157,8 +171,11 @@ impl FromStr for Check {
             ("bug check", _) => Ok(Self::BugCheck),
             ("time-out", _) => Ok(Self::TimeOut),
             (_, Some(("story", name))) if name.contains("::") => Ok(Self::Story(name.to_owned())),
+            (_, Some(("selftest", name))) => Ok(Self::Selftest(name.to_owned())),
             _ if is_rule(text) => Ok(Self::Rule(text.to_owned())),
-            _ => bail!("{text:?} is no check: C12 PoolInUse, story a::b, bug check, time-out"),
+            _ => bail!(
+                "{text:?} is no check: C12 PoolInUse, story a::b, selftest CHECK, bug check, time-out"
+            ),
         }
     }
 }
@@ -168,6 +185,7 @@ impl fmt::Display for Check {
         match self {
             Self::Rule(rule) => f.write_str(rule),
             Self::Story(name) => write!(f, "story {name}"),
+            Self::Selftest(name) => write!(f, "selftest {name}"),
             Self::BugCheck => f.write_str("bug check"),
             Self::TimeOut => f.write_str("time-out"),
         }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Error, Result, bail};
 use comfy_table::{Table, presets};
 
-use super::{Check, Mutant, stories::Findings};
+use super::{Check, Mutant, findings::Findings};
 use crate::workspace::Workspace;
 
 /// What became of each mutant, as it is found out.
@@ -37,10 +37,9 @@ impl Report {
     }
 
     /// Takes what was found of the driver as it is, which must be nothing.
-    pub(super) fn control(&self, findings: Findings) -> Result<()> {
-        if !findings.stories.is_empty() {
-            let stories: Vec<_> = findings.stories.into_keys().collect();
-            bail!("the driver as it is fails, so that mutants say nothing: {}", stories.join(", "));
+    pub(super) fn control(&self, findings: &Findings) -> Result<()> {
+        if !findings.are_none() {
+            bail!("the driver as it is fails, so that mutants say nothing:\n{}", findings.told());
         }
         eprintln!("    the driver as it is passes{}", self.elapsed());
         Ok(())
@@ -61,7 +60,7 @@ impl Report {
         let missing: Vec<_> = missing.map(ToString::to_string).collect();
         let verdict = if missing.is_empty() {
             format!("caught by {caught_by}")
-        } else if findings.stories.is_empty() {
+        } else if findings.are_none() {
             "SURVIVED".to_owned()
         } else {
             format!("NOT CAUGHT BY {}, but by {caught_by}", missing.join(", "))

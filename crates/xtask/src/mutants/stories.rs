@@ -1,9 +1,8 @@
 //! Tells the stories of a driver, each in a process of its own, and gathers what failed.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs::{self, File},
-    io::BufRead,
     num::NonZero,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
@@ -13,15 +12,26 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use ndis_lab::Rule;
-use serde_json::Value;
 
-use super::{Check, Mutant};
-use crate::workspace::Workspace;
+use super::{
+    Check, Mutant,
+    findings::{Failure, Findings},
+};
+use crate::{progress, workspace::Workspace};
 
 /// The stories that do not run the driver that they are told of.
-const BESIDE: &[&str] =
-    &["any_filter", "demo", "header", "makefile", "mutants", "package", "plan", "state", "ui"];
+const BESIDE: &[&str] = &[
+    "any_filter",
+    "demo",
+    "header",
+    "makefile",
+    "mutants",
+    "package",
+    "plan",
+    "selftest",
+    "state",
+    "ui",
+];
 
 /// The stories that are told first: those that assert nothing before the lab's verdict.
 const FIRST: &str = "verdict";
@@ -64,75 +74,13 @@ pub(super) struct Stories {
     times: Mutex<BTreeMap<String, Duration>>,
 }
 
-/// What is wrong with a driver.
-#[derive(Debug, Default)]
-pub(super) struct Findings {
-    /// The rules that it broke, by number and name.
-    pub(super) rules: BTreeSet<String>,
-    /// The stories that it failed, and how.
-    pub(super) stories: BTreeMap<String, Failure>,
-}
-
-/// How a story failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// A test that does not hold.
-    Assertion,
-    /// The process ended.
-    BugCheck,
-    /// The story did not end.
-    TimeOut,
-}
-
-impl Findings {
-    /// Whether a check reported something.
-    pub(super) fn contain(&self, check: &Check) -> bool {
-        let failed = |how| self.stories.values().any(|&failure| failure == how);
-        match check {
-            Check::Rule(rule) => self.rules.contains(rule),
-            Check::Story(name) => self.stories.contains_key(name),
-            Check::BugCheck => failed(Failure::BugCheck),
-            Check::TimeOut => failed(Failure::TimeOut),
-        }
-    }
-
-    /// Whether all of the checks reported something.
-    pub(super) fn satisfy(&self, checks: &[Check]) -> bool {
-        checks.iter().all(|check| self.contain(check))
-    }
-
-    /// The stories that failed and how, a line each.
-    pub(super) fn told(&self) -> String {
-        let line = |(name, how): (&String, &Failure)| format!("    {how:?} in {name}\n");
-        self.stories.iter().map(line).collect()
-    }
-
-    fn add(&mut self, story: &str, failure: Failure, output: &str) {
-        self.stories.insert(story.to_owned(), failure);
-        let heads = output.lines().filter_map(|line| line.split_once(": "));
-        let heads: BTreeSet<_> = heads.map(|(head, _)| head).collect();
-        let rules = Rule::ALL.iter().map(ToString::to_string);
-        self.rules.extend(rules.filter(|rule| heads.contains(rule.as_str())));
-    }
-}
-
 impl Stories {
     /// Builds the stories.
     pub(super) fn build(workspace: &Workspace, guarded: bool) -> Result<Self> {
         eprintln!("Building the stories");
         let mut command = workspace.cargo("test");
-        command
-            .args(["--locked", "--package", "framecast-tests", "--test", "stories", "--no-run"])
-            .arg("--message-format=json-render-diagnostics");
-        let output = command.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
-        ensure!(output.status.success(), "the stories do not build");
-        let artifact = |line: &str| {
-            let message: Value = serde_json::from_str(line).ok()?;
-            let is_ours = message["target"]["name"] == "stories";
-            is_ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
-        };
-        let program = output.stdout.lines().map_while(Result::ok).find_map(|line| artifact(&line));
-        let program = program.context("cargo names no program with the stories")?;
+        command.args(["--locked", "--package", "framecast-tests", "--test", "stories", "--no-run"]);
+        let program = progress::executable(&mut command, "stories")?;
         let folder = workspace.root().join("tests");
         let list = Command::new(&program)
             .current_dir(&folder)
@@ -162,10 +110,16 @@ impl Stories {
     }
 
     /// Tells the stories of a driver: all of them, or of a mutant as many as there is time for.
-    pub(super) fn tell(&self, driver: &Path, mutant: Option<&Mutant>) -> Result<Findings> {
+    /// Adds to what has been found.
+    pub(super) fn tell(
+        &self,
+        driver: &Path,
+        mutant: Option<&Mutant>,
+        found: Findings,
+    ) -> Result<Findings> {
         let start = Instant::now();
         let queue = Mutex::new(self.names.iter());
-        let findings = Mutex::new(Findings::default());
+        let findings = Mutex::new(found);
         let guarded = self.guarded || mutant.is_some_and(Mutant::is_guarded);
         let is_enough = |name: &str| {
             let Some(mutant) = mutant else { return false };
@@ -252,7 +206,7 @@ fn topic(name: &str) -> &str {
 }
 
 /// Runs a program, for as long as it may take.
-fn run(command: &mut Command, limit: Duration) -> Result<Option<ExitStatus>> {
+pub(super) fn run(command: &mut Command, limit: Duration) -> Result<Option<ExitStatus>> {
     let mut child = command.spawn().context("the stories do not start")?;
     let deadline = Instant::now() + limit;
     while Instant::now() < deadline {

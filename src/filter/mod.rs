@@ -24,18 +24,19 @@
 //! keeps others waiting.
 //!
 //! **Spin locks** guard single values for a few instructions: the list of modules
-//! ([`adapters`]), a module's [`state`] and plan, the queue of waiting injections, a handle's tap
-//! and the read that waits for it. None is taken while another is held, and none is held across a
-//! call into NDIS or the I/O manager, nor while something is dropped that might make such a call.
-//! None is on the way of frames that pass or are copied: frame buffers are taken from a list, and
-//! records written to a ring, whose words are changed atomically.
+//! ([`adapters`]), a module's [`state`] and plan, the queue of waiting injections, a handle's
+//! injections, its tap and the read that waits for it. None is taken while another is held, and
+//! none is held across a call into NDIS or the I/O manager, nor while something is dropped that
+//! might make such a call. None is on the way of frames that pass or are copied: frame buffers are
+//! taken from a list, and records written to a ring, whose words are changed atomically.
 //!
-//! **Who answers an injection**: it is shared by its place in the queue and by one ticket in each
-//! list under way. The last of these to be dropped answers the request, unless a cancellation, or
-//! the end of its handle, has answered it before.
+//! **Who answers an injection**: its place in the queue and the ticket in each list under way have
+//! a stake in it. The last of these to be dropped answers the request, unless a cancellation, or
+//! the end of its handle, has answered it before. Its memory stays with its handle, and serves the
+//! next request.
 //!
 //! **Who drives an adapter's queue**: whoever has a reason to (a new request, buffers that came
-//! home, a cancellation, a pause) calls [`Queue::serve`](crate::services::inject::Queue::serve).
+//! home, a cancellation, a pause) calls [`Queue::serve`](crate::services::queue::Queue::serve).
 //! One of them serves at a time and goes on until nobody has had a reason since, so that
 //! completions inside a send do not recurse.
 //!

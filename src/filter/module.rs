@@ -17,7 +17,7 @@ use crate::{
         PoolSizes, Published, ReceiveIndication, RestartAttributes, Result, SendRequest, Shared,
         SpinLock,
     },
-    services::{inject, ticket::Ticket},
+    services::{queue::Queue, ticket::Ticket},
 };
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -28,7 +28,7 @@ pub struct FilterModule {
     /// What happened on it.
     pub counters: Counters,
     /// Injections that wait for frame buffers.
-    pub injections: Shared<inject::Queue>,
+    pub injections: Shared<Queue>,
     /// What lists are originated with.
     pub origin: Shared<Origin<Ticket>>,
     /// What its frames are copied for.
@@ -55,7 +55,7 @@ impl FilterModule {
         Ok(Self {
             adapter,
             counters: Counters::new(),
-            injections: Shared::try_new(inject::Queue::new())?,
+            injections: Shared::try_new(Queue::new())?,
             origin,
             copies: Published::try_new()?,
             plan: SpinLock::new(None),

@@ -4,7 +4,8 @@
 use super::{
     memory::Shared,
     status::{Error, Result, Status},
-    sys::{self, IO_STACK_LOCATION, PDEVICE_OBJECT, PIRP, PVOID},
+    sys::{self, IO_STACK_LOCATION, PIRP, PVOID},
+    waiting::{Cancel, PendingControl, Waiting},
     work_item::WorkItem,
 };
 use core::{
@@ -12,7 +13,7 @@ use core::{
     mem,
     ptr::{self, NonNull},
     slice,
-    sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, AtomicUsize, Ordering, fence},
+    sync::atomic::{AtomicPtr, AtomicU8, Ordering},
 };
 
 /// A request that this driver holds; dropping it completes it with a failure.
@@ -60,7 +61,7 @@ impl Irp {
         Self { raw }
     }
 
-    fn stack(&self) -> *const IO_STACK_LOCATION {
+    pub(super) fn stack(&self) -> *const IO_STACK_LOCATION {
         // SAFETY: an IRP of this driver by the type's invariant.
         unsafe { sys::IoGetCurrentIrpStackLocation(self.raw.as_ptr()) }
     }
@@ -148,7 +149,7 @@ impl Irp {
     }
 
     /// Where the IRP holds its cancel routine.
-    fn cancel_routine(&self) -> &AtomicPtr<core::ffi::c_void> {
+    pub(super) fn cancel_routine(&self) -> &AtomicPtr<core::ffi::c_void> {
         // SAFETY: an IRP of this driver by the type's invariant.
         let routine = unsafe { &raw mut (*self.raw.as_ptr()).CancelRoutine };
         // CAST: an optional function pointer is a pointer that may be null.
@@ -157,15 +158,22 @@ impl Irp {
     }
 
     /// Whether someone has cancelled the IRP.
-    fn is_cancelled(&self) -> bool {
+    pub(super) fn is_cancelled(&self) -> bool {
         // SAFETY: an IRP of this driver by the type's invariant.
         let cancel = unsafe { &raw mut (*self.raw.as_ptr()).Cancel };
         // SAFETY: a byte that lives with the IRP.
         unsafe { AtomicU8::from_ptr(cancel) }.load(Ordering::SeqCst) != 0
     }
 
+    /// Gives the IRP away, for [`Irp::new`].
+    pub(super) const fn into_raw(self) -> PIRP {
+        let raw = self.raw.as_ptr();
+        mem::forget(self);
+        raw
+    }
+
     /// Where the IRP keeps this driver's pointer while it waits.
-    fn driver_context(&self) -> *mut PVOID {
+    pub(super) fn driver_context(&self) -> *mut PVOID {
         // SAFETY: an IRP of this driver by the type's invariant.
         let overlay = unsafe { &raw mut (*self.raw.as_ptr()).Tail.Overlay };
         // CAST: the first of the driver's pointers is at the start of the overlay.
@@ -225,7 +233,7 @@ impl Irp {
     }
 
     /// The input; empty where the control is not METHOD_BUFFERED.
-    fn input(&self) -> &[u8] {
+    pub(super) fn input(&self) -> &[u8] {
         // SAFETY: the I/O manager's buffer holds the input, nobody writes to it while it is
         // borrowed, and it lives as long as the IRP.
         self.buffer().map_or(&[], |buffer| unsafe {
@@ -234,7 +242,10 @@ impl Irp {
     }
 
     /// Lets `write` fill the output; how the request ends, with how many bytes.
-    fn write(&mut self, write: impl FnOnce(&mut [u8]) -> Result<usize>) -> (Status, usize) {
+    pub(super) fn write(
+        &mut self,
+        write: impl FnOnce(&mut [u8]) -> Result<usize>,
+    ) -> (Status, usize) {
         let (result, room) = match self.buffer() {
             None => (write(&mut []), 0),
             Some(buffer) => {
@@ -320,153 +331,23 @@ impl<'r> ControlRequest<'r> {
     ///
     /// `None`: there was no memory for it, and the request is completed so.
     pub fn pend<C: Cancel>(self, cancel: C) -> (Option<PendingControl<C>>, Dispatched<'r>) {
-        let waiting = Waiting {
-            irp: self.irp,
-            status: AtomicI32::new(Status::FAILURE.as_raw()),
-            information: AtomicUsize::new(0),
-            cancel,
-        };
-        match Shared::try_new_or_keep(waiting) {
-            Ok(waiting) => (Some(PendingControl::new(waiting)), Dispatched::new(Status::PENDING)),
-            Err((error, waiting)) => (None, waiting.irp.complete(error.into(), 0)),
+        match Shared::try_new(Waiting::new(cancel)) {
+            Ok(waiting) => self.pend_in(waiting),
+            Err(error) => (None, self.irp.complete(error.into(), 0)),
         }
     }
-}
 
-/// What is told when a waiting request is cancelled.
-pub trait Cancel: Send + Sync + 'static {
-    /// Makes what the request waits for end soon.
+    /// As [`ControlRequest::pend`], in memory that is there already; `waiting` is shared until the
+    /// request is completed.
     ///
-    /// # IRQL
-    ///
-    /// `<= DISPATCH_LEVEL`, with no lock held.
-    fn cancel(&self);
-}
-
-/// A request that waits, shared by its holder and its cancel routine: the last completes it.
-struct Waiting<C> {
-    irp: Irp,
-    status: AtomicI32,
-    information: AtomicUsize,
-    cancel: C,
-}
-
-/// Ends a share of a waiting request; the last one completes it, when nothing else is left of it.
-fn release<C>(waiting: Shared<Waiting<C>>) {
-    if let Some(Waiting { irp, status, information, cancel }) = waiting.into_inner() {
-        drop(cancel);
-        let status = Status::from_raw(status.into_inner());
-        let _completed = irp.complete(status, information.into_inner());
-    }
-}
-
-/// A device control that waits; dropping it completes it with a failure.
-///
-/// # Invariants
-///
-/// - `waiting` is there until the value is dropped.
-/// - The holder alone touches the request's buffer; the cancel routine, the other owner of
-///   `waiting`, never does.
-pub struct PendingControl<C: Cancel> {
-    waiting: mem::ManuallyDrop<Shared<Waiting<C>>>,
-}
-
-impl<C: Cancel> PendingControl<C> {
-    fn new(waiting: Shared<Waiting<C>>) -> Self {
-        let irp = &waiting.irp;
-        // SAFETY: the stack location belongs to this driver: `IoMarkIrpPending`, wdm.h.
-        let control = unsafe { &raw mut (*irp.stack().cast_mut()).Control };
-        // SAFETY: within the stack location.
-        #[expect(clippy::cast_possible_truncation, reason = "the constant is 1")]
-        unsafe {
-            *control |= sys::SL_PENDING_RETURNED as u8;
-        };
-        let kept = waiting.clone().into_raw();
-        // SAFETY: the IRP's driver context is this driver's while it holds the IRP.
-        unsafe { irp.driver_context().write(kept) };
-        let routine: unsafe extern "C" fn(PDEVICE_OBJECT, PIRP) = on_cancel::<C>;
-        // `IoSetCancelRoutine`, wdm.h. The I/O manager sets the flag, then takes the routine; here
-        // the routine is set, then the flag read: in one total order, one of the two sees the
-        // other.
-        irp.cancel_routine().swap(routine as *mut core::ffi::c_void, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        let cancelled = irp.is_cancelled();
-        let pending = Self { waiting: mem::ManuallyDrop::new(waiting) };
-        if cancelled && pending.disarm() {
-            pending.waiting.cancel.cancel();
+    /// `None`: another request waits there, and this one is refused.
+    pub fn pend_in<C: Cancel>(
+        self,
+        waiting: Shared<Waiting<C>>,
+    ) -> (Option<PendingControl<C>>, Dispatched<'r>) {
+        match PendingControl::new(self.irp, waiting) {
+            Ok(pending) => (Some(pending), Dispatched::new(Status::PENDING)),
+            Err(irp) => (None, irp.complete(Status::DEVICE_BUSY, 0)),
         }
-        pending
-    }
-
-    /// Takes the cancel routine's share away; whether it was still there.
-    fn disarm(&self) -> bool {
-        let irp = &self.waiting.irp;
-        let routine = irp.cancel_routine().swap(ptr::null_mut(), Ordering::SeqCst);
-        if routine.is_null() {
-            // The cancel routine runs, or has run: its share is its own.
-            return false;
-        }
-        // SAFETY: the IRP's driver context is this driver's while it holds the IRP.
-        let kept = unsafe { irp.driver_context().read() };
-        // SAFETY: `new` kept the share there, and the cancel routine can no longer take it.
-        drop(unsafe { Shared::<Waiting<C>>::from_raw(kept) });
-        true
-    }
-
-    /// The input.
-    #[must_use]
-    pub fn input(&self) -> &[u8] {
-        self.waiting.irp.input()
-    }
-
-    /// Whether someone has cancelled the request: from then on, [`Cancel::cancel`] is told, or has
-    /// been, or is being.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.waiting.irp.is_cancelled()
-    }
-
-    /// Lets `write` fill the output, and completes the request with what it says.
-    ///
-    /// The completion waits for a cancel routine that is running.
-    ///
-    /// # IRQL
-    ///
-    /// That of `write`, and `<= DISPATCH_LEVEL`, with no lock held.
-    pub fn reply(self, write: impl FnOnce(&mut [u8]) -> Result<usize>) {
-        // A second name for the IRP, for as long as the output is written and no longer.
-        // SAFETY: the holder alone touches the buffer, by the type's invariant, and `self` is
-        // given up, so no input is borrowed.
-        let mut irp = mem::ManuallyDrop::new(unsafe { Irp::new(self.waiting.irp.raw.as_ptr()) });
-        let (status, written) = irp.write(write);
-        // Relaxed: the count of owners orders these before the completion.
-        self.waiting.information.store(written, Ordering::Relaxed);
-        self.waiting.status.store(status.as_raw(), Ordering::Relaxed);
-    }
-}
-
-impl<C: Cancel> Drop for PendingControl<C> {
-    fn drop(&mut self) {
-        self.disarm();
-        // SAFETY: there by the type's invariant, and not used after this.
-        release(unsafe { mem::ManuallyDrop::take(&mut self.waiting) });
-    }
-}
-
-/// Tells the holder that its request is cancelled.
-unsafe extern "C" fn on_cancel<C: Cancel>(_device: PDEVICE_OBJECT, irp: PIRP) {
-    // SAFETY: the I/O manager calls with an IRP whose cancel routine it has just cleared, so
-    // `PendingControl::new` filled the context and nobody took the share.
-    let overlay = unsafe { &raw mut (*irp).Tail.Overlay };
-    // SAFETY: as above.
-    let kept = unsafe { overlay.cast::<PVOID>().read() };
-    // SAFETY: within the IRP.
-    let irql = unsafe { (*irp).CancelIrql };
-    // SAFETY: the I/O manager took the cancel lock and saved this IRQL.
-    unsafe { sys::IoReleaseCancelSpinLock(irql) };
-    // SAFETY: the share that `PendingControl::new` kept, taken once.
-    if let Some(waiting) = unsafe { Shared::<Waiting<C>>::from_raw(kept) } {
-        waiting.cancel.cancel();
-        release(waiting);
     }
 }

@@ -116,10 +116,10 @@ impl Drop for Block {
 /// `inner` points to a live allocation whose count is the number of `Shared`s, those that
 /// [`Shared::into_raw`] took apart included.
 pub struct Shared<T> {
-    inner: NonNull<Inner<T>>,
+    pub(super) inner: NonNull<Inner<T>>,
 }
 
-struct Inner<T> {
+pub(super) struct Inner<T> {
     owners: AtomicUsize,
     value: T,
 }
@@ -138,30 +138,27 @@ impl<T> Shared<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Resources`], with the value.
-    pub(super) fn try_new_or_keep(value: T) -> Result<Self, (Error, T)> {
+    /// [`Error::Resources`]; `value` is dropped.
+    pub fn try_new(value: T) -> Result<Self> {
         const { assert!(align_of::<Inner<T>>() <= ALIGNMENT, "the system's pool aligns no further") };
-        let inner = match allocate(Layout::new::<Inner<T>>()) {
-            Ok(inner) => inner.cast::<Inner<T>>(),
-            Err(error) => return Err((error, value)),
-        };
+        let inner = allocate(Layout::new::<Inner<T>>())?.cast::<Inner<T>>();
         // SAFETY: freshly allocated with the layout of `Inner<T>`.
         unsafe { inner.write(Inner { owners: AtomicUsize::new(1), value }) };
         // INVARIANT: one owner, this one.
         Ok(Self { inner })
     }
 
-    /// Moves `value` to memory of its own.
-    ///
-    /// # IRQL
-    ///
-    /// `<= DISPATCH_LEVEL`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Resources`]; `value` is dropped.
-    pub fn try_new(value: T) -> Result<Self> {
-        Self::try_new_or_keep(value).map_err(|(error, _)| error)
+    /// The value, for who owns it alone.
+    #[must_use]
+    pub fn get_mut(this: &mut Self) -> Option<&mut T> {
+        // SAFETY: alive by the type's invariant.
+        let owners = unsafe { &(*this.inner.as_ptr()).owners };
+        // Acquire: what owners that are gone did with the value comes before.
+        if owners.load(Ordering::Acquire) != 1 {
+            return None;
+        }
+        // SAFETY: there is no other owner, and none can come from this one while it is borrowed.
+        Some(unsafe { &mut (*this.inner.as_ptr()).value })
     }
 
     /// What the owners of one value have in common, and no others.
@@ -204,7 +201,7 @@ impl<T> Shared<T> {
     /// # Safety
     ///
     /// `raw` is null or came from [`Shared::into_raw`] or [`Shared::as_raw`] of the same type, and
-    /// an owner lives for `'s`.
+    /// an owner lives for `'s`, whom nobody asks for [`Shared::get_mut`].
     pub(super) unsafe fn peek<'s>(raw: *mut core::ffi::c_void) -> Option<&'s T> {
         let inner = NonNull::new(raw.cast::<Inner<T>>())?;
         // SAFETY: alive for `'s` by the caller's promise.
@@ -213,12 +210,43 @@ impl<T> Shared<T> {
     }
 }
 
+impl<T> Inner<T> {
+    pub(super) const fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// Counts `count` more owners.
+    pub(super) fn add_owners(&self, count: usize) {
+        // Relaxed: a new owner comes from an old one, which keeps the value alive meanwhile.
+        self.owners.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Counts `count` owners off; the last of all drop the value, and free its memory.
+    ///
+    /// # Safety
+    ///
+    /// `this` is alive, and these owners are at their end.
+    pub(super) unsafe fn end_owners(this: NonNull<Self>, count: usize) {
+        // SAFETY: alive by the caller's promise.
+        let owners = unsafe { &this.as_ref().owners };
+        // Release: what these owners did with the value comes before its end.
+        if owners.fetch_sub(count, Ordering::Release) != count {
+            return;
+        }
+        // Acquire: what the other owners did with the value comes before its end.
+        fence(Ordering::Acquire);
+        // SAFETY: the last owner is gone, so nobody else reaches the value.
+        unsafe { ptr::drop_in_place(this.as_ptr()) };
+        // SAFETY: the memory came from the allocator with this layout.
+        unsafe { dealloc(this.as_ptr().cast(), Layout::new::<Self>()) };
+    }
+}
+
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
         // SAFETY: alive by the type's invariant.
-        let inner = unsafe { self.inner.as_ref() };
-        // Relaxed: a new owner comes from an old one, which keeps the value alive meanwhile.
-        inner.owners.fetch_add(1, Ordering::Relaxed);
+        unsafe { self.inner.as_ref() }.add_owners(1);
+        // INVARIANT: one owner more, as just counted.
         Self { inner: self.inner }
     }
 }
@@ -228,48 +256,13 @@ impl<T> Deref for Shared<T> {
 
     fn deref(&self) -> &T {
         // SAFETY: alive by the type's invariant.
-        let inner = unsafe { self.inner.as_ref() };
-        &inner.value
-    }
-}
-
-impl<T> Shared<T> {
-    /// Ends this owner; the last one gets the value, whose memory is free by then.
-    pub(super) fn into_inner(self) -> Option<T> {
-        let inner = self.inner;
-        let last = self.is_last();
-        mem::forget(self);
-        last.then(|| {
-            // SAFETY: the last owner is gone, so nobody else reaches the value.
-            let Inner { value, .. } = unsafe { inner.read() };
-            // SAFETY: the memory came from the allocator with this layout.
-            unsafe { dealloc(inner.as_ptr().cast(), Layout::new::<Inner<T>>()) };
-            value
-        })
-    }
-
-    /// Counts this owner off, once, at its end; whether it was the last.
-    fn is_last(&self) -> bool {
-        // SAFETY: alive by the type's invariant.
-        let inner = unsafe { self.inner.as_ref() };
-        // Release: what this owner did with the value comes before its end.
-        let last = inner.owners.fetch_sub(1, Ordering::Release) == 1;
-        if last {
-            // Acquire: what the other owners did with the value comes before its end.
-            fence(Ordering::Acquire);
-        }
-        last
+        unsafe { self.inner.as_ref() }.value()
     }
 }
 
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
-        if !self.is_last() {
-            return;
-        }
-        // SAFETY: the last owner is gone, so nobody else reaches the value.
-        unsafe { ptr::drop_in_place(self.inner.as_ptr()) };
-        // SAFETY: the memory came from the allocator with this layout.
-        unsafe { dealloc(self.inner.as_ptr().cast(), Layout::new::<Inner<T>>()) };
+        // SAFETY: alive by the type's invariant, and this owner is at its end.
+        unsafe { Inner::end_owners(self.inner, 1) };
     }
 }

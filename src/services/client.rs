@@ -1,7 +1,7 @@
 //! One open handle of the control device: what belongs to it, and ends with it.
 
 use super::{
-    inject::Answer,
+    injections::Injections,
     tap::{SharedTap, Tap},
 };
 use crate::{
@@ -9,19 +9,14 @@ use crate::{
     ndis::{Error, Result, Shared, SpinLock, Status},
 };
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use heapless::Vec;
-use protocol::limits;
 
 /// One open handle of the control device.
 pub struct Client {
     number: u64,
     is_closed: AtomicBool,
-    /// Its injections that are not done; none once its last user has closed it.
-    injections: SpinLock<Option<Injections>>,
+    pub(super) injections: Injections,
     tap: SpinLock<Option<SharedTap>>,
 }
-
-type Injections = Vec<Shared<Answer>, { limits::HANDLE_REQUESTS }>;
 
 const CLOSED: Error = Error::Other(Status::CANCELLED);
 
@@ -39,7 +34,7 @@ impl Client {
         Self {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             is_closed: AtomicBool::new(false),
-            injections: SpinLock::new(Some(Vec::new())),
+            injections: Injections::new(),
             tap: SpinLock::new(None),
         }
     }
@@ -61,41 +56,12 @@ impl Client {
     /// `PASSIVE_LEVEL`.
     pub(super) fn close(&self, framecast: &Framecast) {
         self.is_closed.store(true, Ordering::SeqCst);
-        let injections = self.injections.with(Option::take);
-        for injection in injections.iter().flatten() {
-            injection.cancel();
-        }
+        self.injections.close();
         if let Some(tap) = self.take_tap() {
             Tap::end(&tap, framecast);
         }
         let number = self.number;
         framecast.copying.end_mirrors(&framecast.adapters, |mirror| mirror.ends_with(number));
-    }
-
-    /// Lists an injection.
-    ///
-    /// # Errors
-    ///
-    /// - [`Status::QUOTA_EXCEEDED`]: too many are under way.
-    /// - [`Status::CANCELLED`]: the handle is closed.
-    pub(super) fn begin(&self, injection: Shared<Answer>) -> Result {
-        let (refused, status) = self.injections.with(|injections| match injections {
-            Some(injections) => (injections.push(injection).err(), Status::QUOTA_EXCEEDED),
-            None => (Some(injection), Status::CANCELLED),
-        });
-        // Out of the lock: what is refused has an end of its own.
-        if refused.is_some() { Err(Error::Other(status)) } else { Ok(()) }
-    }
-
-    /// Takes an injection that is done off the list.
-    pub(super) fn end(&self, injection: &Shared<Answer>) {
-        let ended = self.injections.with(|injections| {
-            let injections = injections.as_mut()?;
-            let place = injections.iter().position(|it| Shared::is_same(it, injection))?;
-            (place < injections.len()).then(|| injections.swap_remove(place))
-        });
-        // Out of the lock: the last owner frees.
-        drop(ended);
     }
 
     /// The handle's tap.

@@ -19,7 +19,7 @@ use crate::{
     filter::{Framecast, traffic::Traffic},
     ndis::{
         Cancel, ControlRequest, Deadline, Dispatched, Error, PendingControl, Result, Ring, Shared,
-        SpinLock, Status, TIME_UNIT_NANOSECONDS, Work, Worker, try_slice,
+        SpinLock, Status, TIME_UNIT_NANOSECONDS, Waiting, Work, Worker, try_slice,
     },
 };
 use alloc::boxed::Box;
@@ -74,9 +74,9 @@ struct Cancellation {
 }
 
 impl Cancel for Cancellation {
-    fn cancel(&self) {
+    fn cancel(this: &Waiting<Self>) {
         // Where the read is not in its place yet, whoever puts it there sees that it is cancelled.
-        self.tap.end_read(|read| read.number == self.number, Status::CANCELLED);
+        this.tap.end_read(|read| read.number == this.number, Status::CANCELLED);
     }
 }
 

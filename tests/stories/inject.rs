@@ -192,22 +192,19 @@ fn in_a_steady_state_no_frame_costs_an_allocation() {
         assert_eq!(done.done(), batch.len() as usize);
         stage.lab.allocations() - before
     };
-    let single = batch(&frames);
-    let joined = joined_batch(&frames, 32);
-    let first = [
-        round(&single, Direction::Send),
-        round(&joined, Direction::Send),
-        round(&single, Direction::Receive),
+    let rounds = [
+        (batch(&frames), Direction::Send),
+        (joined_batch(&frames, 32), Direction::Send),
+        (batch(&frames[..1]), Direction::Send),
+        (batch(&frames), Direction::Receive),
     ];
-    // A request costs its statuses and three small objects, whatever its frames.
-    let request = round(&batch(&frames[..1]), Direction::Send);
-    assert!(request <= 4, "{request} allocations for a request");
+    let first: Vec<_> = rounds.iter().map(|(batch, way)| round(batch, *way)).collect();
+    assert!(first[0] > 0, "the first request and its lists take memory");
     for _ in 0..3 {
-        assert_eq!(round(&single, Direction::Send), request);
-        assert_eq!(round(&joined, Direction::Send), request);
-        assert_eq!(round(&single, Direction::Receive), request);
+        for (batch, direction) in &rounds {
+            assert_eq!(round(batch, *direction), 0);
+        }
     }
-    assert!(first.iter().all(|&it| it >= request), "{first:?}");
     drop(client);
     stage.end();
 }

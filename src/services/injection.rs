@@ -1,0 +1,133 @@
+//! Frames that a program handed over, and the request that waits for them.
+
+use super::{control, inject::Order};
+use crate::{
+    filter::module::FilterModule,
+    ndis::{
+        Cancel, CancelId, Error, PendingControl, Place, Result, Status, Waiting, at_dispatch_level,
+        try_slice,
+    },
+};
+use alloc::boxed::Box;
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use protocol::{Direction, InjectReply};
+
+/// Frames that a program handed over, until there is a status for each.
+///
+/// A cancellation answers their request at once. Frames that have left come home in their own time;
+/// the others are not sent.
+pub struct Injection {
+    pub(super) direction: Direction,
+    /// What its sends are marked with.
+    pub(super) id: CancelId,
+    frames: u32,
+    /// One for each frame, and maybe room for more.
+    statuses: Box<[AtomicI32]>,
+    /// How many stakes there are in it.
+    pub(super) stakes: AtomicU32,
+    is_cancelled: AtomicBool,
+    /// Whom a cancellation turns to; nobody, once there was one, or all is done.
+    module: Place<FilterModule>,
+}
+
+impl Injection {
+    /// Room for an injection of the size of `order`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Resources`].
+    pub(super) fn try_new(order: &Order) -> Result<Waiting<Self>> {
+        Ok(Waiting::new(Self {
+            direction: order.direction,
+            id: order.id,
+            frames: 0,
+            statuses: try_slice(order.frames as usize, |_| Ok(AtomicI32::new(0)))?,
+            stakes: AtomicU32::new(0),
+            is_cancelled: AtomicBool::new(false),
+            module: Place::empty(),
+        }))
+    }
+
+    /// Begins what `order` asks for, if there is room for it.
+    pub(super) fn begin(&mut self, order: &Order) -> bool {
+        let Some(statuses) = self.statuses.get_mut(..order.frames as usize) else { return false };
+        for status in statuses {
+            *status.get_mut() = Status::FAILURE.as_raw();
+        }
+        self.direction = order.direction;
+        self.id = order.id;
+        self.frames = order.frames;
+        *self.is_cancelled.get_mut() = false;
+        // What ended before has left nobody there.
+        _ = self.module.put(order.module.clone());
+        true
+    }
+
+    /// How many frames there are.
+    pub(super) const fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Sets the status of `count` frames from `first` on.
+    pub(super) fn record(&self, first: u32, count: u32, status: Status) {
+        let frames = self.statuses.iter().skip(first as usize).take(count as usize);
+        for frame in frames {
+            // Relaxed: the count of stakes orders it before the answer.
+            frame.store(status.as_raw(), Ordering::Relaxed);
+        }
+    }
+
+    /// Keeps the request until its frames are done, or it is cancelled.
+    pub(super) fn await_frames(this: &Waiting<Self>, request: PendingControl<Self>) {
+        request.park();
+        Self::answer_if_cancelled(this);
+    }
+
+    /// Whoever leaves the request here looks here, so that a cancellation meanwhile is not lost.
+    fn answer_if_cancelled(this: &Waiting<Self>) {
+        if this.is_cancelled() {
+            Self::refuse(this, Status::CANCELLED);
+        }
+    }
+
+    /// Answers the request, if it is not answered yet.
+    pub(super) fn refuse(this: &Waiting<Self>, status: Status) {
+        if let Some(request) = this.unpark() {
+            request.reply(|_| Err(Error::Other(status)));
+        }
+    }
+
+    /// Answers the request with the statuses, if it is not answered yet.
+    pub(super) fn end(this: &Waiting<Self>) {
+        drop(this.module.take());
+        let Some(request) = this.unpark() else { return };
+        request.reply(|output| {
+            let reply = InjectReply { frames: this.frames, reserved: 0 };
+            let mut end = control::write(output, 0, &reply)?;
+            for status in this.statuses.iter().take(this.frames as usize) {
+                // Relaxed: as in `record`.
+                end = control::write(output, end, &status.load(Ordering::Relaxed))?;
+            }
+            Ok(end)
+        });
+    }
+}
+
+impl Cancel for Injection {
+    /// Answers the request now, and has its frames given up or back.
+    fn cancel(this: &Waiting<Self>) {
+        this.is_cancelled.store(true, Ordering::SeqCst);
+        Self::answer_if_cancelled(this);
+        let Some(module) = this.module.take() else { return };
+        at_dispatch_level(|| {
+            if let Some(running) = module.origin.enter() {
+                running.cancel_sends(this.id);
+            }
+        });
+        module.injections.give_up_cancelled(&module);
+    }
+}

@@ -1,0 +1,74 @@
+//! The injections of one handle.
+
+use super::{
+    inject::Order,
+    injection::Injection,
+    stake::{SharedInjection, Stake},
+};
+use crate::ndis::{Cancel, Error, Result, Shared, SpinLock, Status};
+use core::mem;
+use heapless::Vec;
+use protocol::limits;
+
+/// The injections of one handle: those that are under way, which others own as well, and those that
+/// are idle, to be used again.
+pub struct Injections {
+    /// None once the handle's last user has closed it.
+    all: SpinLock<Option<All>>,
+}
+
+type All = Vec<SharedInjection, { limits::HANDLE_REQUESTS }>;
+
+const CLOSED: Error = Error::Other(Status::CANCELLED);
+const TOO_MANY: Error = Error::Other(Status::QUOTA_EXCEEDED);
+
+impl Injections {
+    /// None yet.
+    pub(super) const fn new() -> Self {
+        Self { all: SpinLock::new(Some(Vec::new())) }
+    }
+
+    /// Begins an injection.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Resources`].
+    /// - [`Status::QUOTA_EXCEEDED`]: too many are under way.
+    /// - [`Status::CANCELLED`]: the handle is closed.
+    pub(super) fn begin(&self, order: &Order) -> Result<Stake> {
+        let idle = self.all.with(|all| {
+            let mut all = all.iter_mut().flatten();
+            all.find_map(|it| Shared::get_mut(it)?.begin(order).then(|| it.clone()))
+        });
+        let injection = idle.map_or_else(|| self.begin_anew(order), Ok)?;
+        Ok(Stake::new(&injection))
+    }
+
+    /// Begins an injection in memory of its own, in the place of one that is idle and too small, or
+    /// in a place of its own.
+    fn begin_anew(&self, order: &Order) -> Result<SharedInjection> {
+        let mut injection = Injection::try_new(order)?;
+        injection.begin(order);
+        let mut listed = Shared::try_new(injection)?;
+        let injection = listed.clone();
+        let result = self.all.with(|all| {
+            let all = all.as_mut().ok_or(CLOSED)?;
+            match all.iter_mut().find_map(|it| Shared::get_mut(it).is_some().then_some(it)) {
+                Some(idle) => mem::swap(idle, &mut listed),
+                None => return all.push(listed.clone()).map_err(|_| TOO_MANY),
+            }
+            Ok(())
+        });
+        // Out of the lock: the last owner frees.
+        drop(listed);
+        result.map(|()| injection)
+    }
+
+    /// Cancels all, and lets none begin.
+    pub(super) fn close(&self) {
+        let all = self.all.with(Option::take);
+        for injection in all.iter().flatten() {
+            Injection::cancel(injection);
+        }
+    }
+}

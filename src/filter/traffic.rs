@@ -52,20 +52,21 @@ impl<'c> Traffic<'c> {
         })
     }
 
-    /// What was left to the adapter, or done by it, for the frames of a list.
+    /// What was left to the adapter, or done by it, for the frames of a list; `None` where they are on
+    /// the wire as they pass.
     #[must_use]
-    pub fn offloads(&self, list: ListView<'c>) -> Offloads {
-        if self.ours {
+    pub fn offloads(&self, list: ListView<'c>) -> Option<Offloads> {
+        let mut offloads = match self {
             // Nothing was left to anyone.
-            return Offloads::default();
-        }
-        let mut offloads =
-            if self.received { list.received_offloads() } else { list.sent_offloads() };
+            Self { ours: true, .. } => None,
+            Self { received: true, .. } => list.received_offloads(),
+            _ => list.sent_offloads(),
+        }?;
         if self.module.adapter.is_wireless {
             // WLanTagHeader: without a VLAN, the priority is Wi-Fi's own.
             offloads.tag = offloads.tag.filter(|tag| tag.0 & VLAN != 0);
         }
-        offloads
+        (!offloads.is_empty()).then_some(offloads)
     }
 
     /// Whether a list is no traffic of the network's: NDIS looped a send back.

@@ -93,7 +93,7 @@ pub use place::Place;
 pub use pool::{PoolSizes, Pools};
 pub use published::Published;
 pub use restart::{GeneralAttributes, RestartAttributes};
-pub use ring::{RING_ALIGNMENT, Reader, Reservation, Ring};
+pub use ring::{Reader, Reservation, Ring};
 pub use shares::Shares;
 pub use stack::stack_left;
 pub use status::{Error, Result, Status};

@@ -45,13 +45,22 @@ const fn tag(information: usize) -> Option<Tag> {
     Some(Tag::new(priority, flag(information, 3), vlan))
 }
 
+impl Information {
+    /// Whether it says anything of a send.
+    pub(super) const fn is_of_send(&self) -> bool {
+        self.checksum | self.large_send | self.tag | self.coalesced != 0
+    }
+
+    /// Whether it says anything of a receive but that its checksums are right.
+    pub(super) const fn is_of_receive(&self) -> bool {
+        const INVALID: usize = 1 << TRANSPORT_INVALID | 1 << IPV4_INVALID;
+        self.checksum & INVALID | self.tag | self.coalesced != 0
+    }
+}
+
 /// What a send leaves to the adapter.
 pub(super) const fn of_send(information: &Information) -> Offloads {
     let Information { checksum, large_send, tag: tag_information, coalesced } = *information;
-    // Nothing at all is what most lists say.
-    if checksum | large_send | tag_information | coalesced == 0 {
-        return Offloads { tag: None, checksums: NONE, segmentation: None, transport_offset: None };
-    }
     let mss = field(large_send, 0, 20);
     let udp_mss = field(coalesced, 0, 20);
     // LsoV1Transmit and LsoV2Transmit differ in Type, bit 30.
@@ -76,27 +85,25 @@ pub(super) const fn of_send(information: &Information) -> Offloads {
     }
 }
 
+/// Receive: TcpChecksumValueInvalid and IpChecksumValueInvalid say that the fields do not hold what
+/// was on the wire, of a frame whose checksums were found right.
+const TRANSPORT_INVALID: u32 = 7;
+const IPV4_INVALID: u32 = 8;
+
 /// What the adapter did with a receive.
 pub(super) const fn of_receive(information: &Information) -> Offloads {
     let Information { checksum, tag: tag_information, coalesced, .. } = *information;
-    if checksum | tag_information | coalesced == 0 {
-        return Offloads { tag: None, checksums: NONE, segmentation: None, transport_offset: None };
-    }
     // CoalescedSegCount; a frame of one segment is no coalesced one.
     #[expect(clippy::cast_possible_truncation, reason = "sixteen bits")]
     let segmentation = match field(coalesced, 0, 16) as u16 {
         0 | 1 => None,
         segments => Some(Segmentation::Coalesced { segments }),
     };
-    // Receive: TcpChecksumValueInvalid and IpChecksumValueInvalid say that the fields do not hold
-    // what was on the wire, of a frame whose checksums were found right.
-    let (transport, ipv4) = (flag(checksum, 7), flag(checksum, 8));
+    let transport = flag(checksum, TRANSPORT_INVALID);
     Offloads {
         tag: tag(tag_information),
-        checksums: Checksums { ipv4, tcp: transport, udp: transport },
+        checksums: Checksums { ipv4: flag(checksum, IPV4_INVALID), tcp: transport, udp: transport },
         segmentation,
         transport_offset: None,
     }
 }
-
-const NONE: Checksums = Checksums { ipv4: false, tcp: false, udp: false };

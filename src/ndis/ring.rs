@@ -19,19 +19,22 @@ use core::{
 };
 
 /// What records are aligned to, in bytes.
-pub const RING_ALIGNMENT: u32 = 8;
+const ALIGNMENT: usize = 8;
 
 /// Bytes of a record's first word.
-const WORD: u32 = 4;
+const WORD: usize = size_of::<u32>();
 
 /// In the first word of a record: it is padding, to be passed over.
 const PADDING: u32 = 1 << 31;
+
+/// Bytes of the largest buffer: no size of a record reaches the bit of [`PADDING`].
+const MOST: usize = 1 << 30;
 
 /// A buffer of records.
 ///
 /// # Invariants
 ///
-/// - `capacity` is a power of two, and the size of `block`.
+/// - `capacity` is a power of two, at most [`MOST`], and the size of `block`.
 /// - The bytes from `head` to `tail`, modulo `capacity`, are records, each of whose first word is
 ///   its size, once it is committed, or zero. All others are zero.
 /// - A record that is not committed is its writer's alone; one that is, is the reader's.
@@ -44,7 +47,8 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// A buffer of at least `bytes` bytes, rounded up to a power of two.
+    /// A buffer of at least `bytes` bytes, rounded up to a power of two, and of no more than a
+    /// gigabyte.
     ///
     /// # IRQL
     ///
@@ -54,10 +58,10 @@ impl Ring {
     ///
     /// [`Error::Resources`](super::Error::Resources).
     pub fn try_new(bytes: u32) -> Result<Self> {
-        let capacity = bytes.max(RING_ALIGNMENT).next_power_of_two();
+        let capacity = (bytes as usize).clamp(ALIGNMENT, MOST).next_power_of_two();
         Ok(Self {
-            block: Block::new(capacity as usize)?,
-            capacity: capacity as usize,
+            block: Block::new(capacity)?,
+            capacity,
             head: AtomicUsize::new(0),
             tail: AtomicUsize::new(0),
             reading: AtomicBool::new(false),
@@ -81,43 +85,37 @@ impl Ring {
         self.tail.load(Ordering::Acquire).saturating_sub(head)
     }
 
-    /// Where position `position` lies in the block.
-    const fn place(&self, position: usize) -> usize {
+    /// How far into the block a position lies.
+    const fn offset(&self, position: usize) -> usize {
         position & self.capacity.wrapping_sub(1)
     }
 
-    /// The first word of a record.
-    ///
-    /// # Safety
-    ///
-    /// `position` is a multiple of the alignment.
-    unsafe fn word(&self, position: usize) -> &AtomicU32 {
+    /// Where a position lies in the block.
+    const fn place(&self, position: usize) -> NonNull<u8> {
         // SAFETY: within the block, modulo its size.
-        let place = unsafe { self.block.start().add(self.place(position)) };
-        // SAFETY: aligned by the caller's promise; lives as long as the block. A first word is
-        // only ever accessed atomically while its record is between commit and clearing.
-        unsafe { AtomicU32::from_ptr(place.cast::<u32>().as_ptr()) }
+        unsafe { self.block.start().add(self.offset(position)) }
     }
 
-    /// Reserves a record of `size` bytes, which is a multiple of [`RING_ALIGNMENT`] and not zero;
-    /// `None` where there is no room.
+    /// Reserves a record of `bytes` bytes behind its first word; `None` where there is no room.
     ///
     /// # IRQL
     ///
     /// Any.
-    pub fn reserve(&self, size: u32) -> Option<Reservation<'_>> {
-        if size == 0 || !size.is_multiple_of(RING_ALIGNMENT) || size >= PADDING {
-            return None;
-        }
+    #[inline]
+    pub fn reserve(&self, bytes: usize) -> Option<Reservation<'_>> {
+        let size = bytes.saturating_add(WORD).saturating_add(ALIGNMENT - 1) & !(ALIGNMENT - 1);
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {
+            let mut offset = self.offset(tail);
             // What is left of the block, if the record does not fit there.
-            let left = self.capacity.saturating_sub(self.place(tail));
-            let padding = if size as usize > left { left } else { 0 };
-            let end = tail.checked_add(padding)?.checked_add(size as usize)?;
+            let left = self.capacity.wrapping_sub(offset);
+            let padding = if size > left { left } else { 0 };
+            // Positions count bytes since the start: in 64 bits they do not wrap.
+            let end = tail.wrapping_add(padding).wrapping_add(size);
             // Acquire: pairs with the reader's Release, so that what it cleared is seen cleared.
             let head = self.head.load(Ordering::Acquire);
-            if end.saturating_sub(head) > self.capacity {
+            // A head in front of the end is newer than the tail, and looks as if all were full.
+            if end.wrapping_sub(head) > self.capacity {
                 let now = self.tail.load(Ordering::Relaxed);
                 if now == tail {
                     return None;
@@ -127,18 +125,27 @@ impl Ring {
             }
             match self.tail.compare_exchange_weak(tail, end, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => {
-                    if let Ok(padding @ 1..) = u32::try_from(padding) {
-                        // SAFETY: positions are sums of multiples of the alignment.
-                        let word = unsafe { self.word(tail) };
-                        word.store(padding | PADDING, Ordering::Release);
+                    if padding > 0 {
+                        self.pass_over(tail, padding);
+                        offset = 0;
                     }
-                    let position = tail.saturating_add(padding);
+                    // SAFETY: within the block.
+                    let start = unsafe { self.block.start().add(offset) };
                     // INVARIANT: from `tail` to `end` the bytes are this writer's alone.
-                    return Some(Reservation { ring: self, position, size });
+                    return Some(Reservation { start, bytes, size, _ring: PhantomData });
                 }
                 Err(now) => tail = now,
             }
         }
+    }
+
+    /// Fills what is left of the block with padding, which its writer has reserved.
+    #[cold]
+    fn pass_over(&self, tail: usize, padding: usize) {
+        let padding = u32::try_from(padding).unwrap_or_default();
+        // SAFETY: what is reserved starts there, as a record of its own.
+        let word = unsafe { first_word(self.place(tail)) };
+        word.store(padding | PADDING, Ordering::Release);
     }
 
     /// Begins to read, if nobody else does.
@@ -150,58 +157,74 @@ impl Ring {
         let busy = self.reading.swap(true, Ordering::Acquire);
         (!busy).then_some(Reader { ring: self, _alone: PhantomData })
     }
+}
 
-    /// `size` bytes from `position` on.
-    ///
-    /// # Safety
-    ///
-    /// The bytes are one record, of which the caller alone has these.
-    #[expect(clippy::mut_from_ref, reason = "the record's one owner asks")]
-    unsafe fn bytes(&self, position: usize, size: u32) -> &mut [u8] {
-        // SAFETY: within the block, modulo its size.
-        let start: NonNull<u8> = unsafe { self.block.start().add(self.place(position)) };
-        // SAFETY: a record lies in one piece of the block, which is initialised; nobody else has
-        // these bytes by the caller's promise.
-        unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), size as usize) }
-    }
+/// The first word of a record.
+///
+/// # Safety
+///
+/// `start` is the start of a record in a ring that lives for `'r`.
+const unsafe fn first_word<'r>(start: NonNull<u8>) -> &'r AtomicU32 {
+    // SAFETY: a record is aligned, and lies in the ring's block. A first word is only ever accessed
+    // atomically while its record is between commit and clearing.
+    unsafe { AtomicU32::from_ptr(start.cast::<u32>().as_ptr()) }
+}
+
+/// `bytes` bytes behind the first word of a record.
+///
+/// # Safety
+///
+/// `start` is the start of a record of so many bytes in a ring that lives for `'r`; the caller alone
+/// has it.
+const unsafe fn behind_first_word<'r>(start: NonNull<u8>, bytes: usize) -> &'r mut [u8] {
+    // SAFETY: a record has a first word.
+    let start = unsafe { start.add(WORD) };
+    // SAFETY: a record lies in one piece of the block, which is initialised; nobody else has
+    // these bytes by the caller's promise.
+    unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), bytes) }
 }
 
 /// A record that is being written; dropped without a commit, it is passed over.
 ///
 /// # Invariants
 ///
-/// The `size` bytes at `position` are a record that is not committed.
+/// The `size` bytes at `start` are a record of a ring, which is not committed, and of which the
+/// writer asked for `bytes` behind the first word.
 pub struct Reservation<'r> {
-    ring: &'r Ring,
-    position: usize,
-    size: u32,
+    start: NonNull<u8>,
+    bytes: usize,
+    size: usize,
+    _ring: PhantomData<&'r Ring>,
 }
 
 impl Reservation<'_> {
-    /// The record behind its first word, which is for its size: zeros at first.
-    pub fn bytes(&mut self) -> &mut [u8] {
-        let position = self.position.saturating_add(WORD as usize);
+    /// The bytes that were asked for: zeros at first.
+    #[inline]
+    pub const fn bytes(&mut self) -> &mut [u8] {
         // SAFETY: a record that is not committed is its writer's, by the invariants.
-        unsafe { self.ring.bytes(position, self.size.saturating_sub(WORD)) }
+        unsafe { behind_first_word(self.start, self.bytes) }
     }
 
     /// Lets the reader have it.
+    #[inline]
     pub fn commit(self) {
-        self.finish(self.size);
+        self.finish(0);
         core::mem::forget(self);
     }
 
-    fn finish(&self, word: u32) {
-        // SAFETY: a reservation's position is a multiple of the alignment.
-        let place = unsafe { self.ring.word(self.position) };
+    fn finish(&self, flag: u32) {
+        #[expect(clippy::cast_possible_truncation, reason = "a buffer has no more than `MOST`")]
+        let size = self.size as u32;
+        // SAFETY: the start of a record, by the invariants.
+        let word = unsafe { first_word(self.start) };
         // Release: the reader sees the record whole.
-        place.store(word, Ordering::Release);
+        word.store(size | flag, Ordering::Release);
     }
 }
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        self.finish(self.size | PADDING);
+        self.finish(PADDING);
     }
 }
 
@@ -222,8 +245,9 @@ impl Reader<'_> {
             if head == self.ring.tail.load(Ordering::Acquire) {
                 return false;
             }
-            // SAFETY: positions are sums of multiples of the alignment.
-            let word = unsafe { self.ring.word(head) };
+            let start = self.ring.place(head);
+            // SAFETY: a record starts at the head, which is not the tail.
+            let word = unsafe { first_word(start) };
             // Acquire: pairs with the commit.
             let first = word.load(Ordering::Acquire);
             let size = first & !PADDING;
@@ -231,9 +255,8 @@ impl Reader<'_> {
                 return false;
             }
             let padding = first & PADDING != 0;
-            let behind = head.saturating_add(WORD as usize);
             // SAFETY: a committed record is the reader's, by the ring's invariants.
-            let bytes = unsafe { self.ring.bytes(behind, size.saturating_sub(WORD)) };
+            let bytes = unsafe { behind_first_word(start, (size as usize).saturating_sub(WORD)) };
             if !padding && !take(size, bytes) {
                 return false;
             }

@@ -147,6 +147,10 @@ pub(super) unsafe fn MmGetMdlVirtualAddress(mdl: *mut MDL) -> usize {
     start.addr().wrapping_add(offset as usize)
 }
 
+/// `MDL_MAPPED_TO_SYSTEM_VA` and `MDL_SOURCE_IS_NONPAGED_POOL`: an MDL with one of these flags is
+/// mapped at its `MappedSystemVa`, wdm.h.
+pub(super) const MDL_MAPPED: i16 = 0x1 | 0x4;
+
 /// Where the memory of an MDL lies in the system's address space, mapped there if need be; null
 /// where that cannot be: `MmGetSystemAddressForMdlSafe`, wdm.h.
 ///
@@ -154,12 +158,11 @@ pub(super) unsafe fn MmGetMdlVirtualAddress(mdl: *mut MDL) -> usize {
 ///
 /// `mdl` points to an MDL of locked or nonpaged memory.
 pub(super) unsafe fn MmGetSystemAddressForMdlSafe(mdl: *mut MDL) -> PVOID {
-    const MAPPED: i16 = 0x1 | 0x4; // MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL
     const KERNEL_MODE: i8 = 0;
     const MM_CACHED: i32 = 1;
     const PRIORITY: ULONG = 16 | 0x4000_0000; // NormalPagePriority, MdlMappingNoExecute
     // SAFETY: an MDL by the caller's promise.
-    if unsafe { (*mdl).MdlFlags } & MAPPED != 0 {
+    if unsafe { (*mdl).MdlFlags } & MDL_MAPPED != 0 {
         // SAFETY: an MDL by the caller's promise.
         return unsafe { (*mdl).MappedSystemVa };
     }

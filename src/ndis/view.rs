@@ -70,15 +70,27 @@ impl<'c> ListView<'c> {
         flags & sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET != 0
     }
 
-    /// What its frames leave to the adapter.
+    /// What its frames leave to the adapter, if anything.
     #[must_use]
-    pub fn sent_offloads(self) -> Offloads {
+    #[inline]
+    pub fn sent_offloads(self) -> Option<Offloads> {
+        self.information().is_of_send().then(|| self.read_sent_offloads())
+    }
+
+    /// What the adapter did with its frames, if anything.
+    #[must_use]
+    #[inline]
+    pub fn received_offloads(self) -> Option<Offloads> {
+        self.information().is_of_receive().then(|| self.read_received_offloads())
+    }
+
+    #[inline(never)]
+    fn read_sent_offloads(self) -> Offloads {
         offload::of_send(&self.information())
     }
 
-    /// What the adapter did with its frames.
-    #[must_use]
-    pub fn received_offloads(self) -> Offloads {
+    #[inline(never)]
+    fn read_received_offloads(self) -> Offloads {
         offload::of_receive(&self.information())
     }
 
@@ -137,48 +149,81 @@ impl<'c> Iterator for FrameViews<'c> {
 ///
 /// # Invariants
 ///
-/// From `mdl` on, a chain of MDLs describes memory that is locked for `'c`; the frame's first byte
-/// is `offset` bytes into it. `place` is an MDL of the chain and where in the frame its first byte
-/// is.
+/// - `buffer` is a NET_BUFFER that nobody changes for `'c`, with a chain of MDLs of memory that is
+///   locked for as long, and `length` bytes of data.
+/// - The frame's first `near` bytes are mapped from `start` on: all of it where it lies in one MDL
+///   that is mapped, as most do.
+/// - `place` is an MDL of the chain and where in the chain its first byte is.
 pub struct FrameView<'c> {
-    mdl: *mut MDL,
-    offset: usize,
-    length: usize,
-    /// Where the last read ended: most go on from there.
-    place: Cell<Place>,
-    _call: PhantomData<&'c MDL>,
+    buffer: NonNull<NET_BUFFER>,
+    length: u32,
+    start: *const u8,
+    near: usize,
+    /// Where the last read of what is not near ended: most go on from there.
+    place: Cell<Option<Place>>,
+    _call: PhantomData<&'c NET_BUFFER>,
 }
 
 /// An MDL, and how far into the chain its first byte is.
 #[derive(Clone, Copy)]
 struct Place {
-    mdl: *mut MDL,
+    mdl: NonNull<MDL>,
     before: usize,
+}
+
+/// Where the memory of an MDL is mapped already, and how many bytes of it there are: none where it is
+/// not mapped, or `mdl` is null.
+///
+/// # Safety
+///
+/// `mdl` is null or points to an MDL.
+unsafe fn mapped(mdl: *mut MDL) -> (*const u8, usize) {
+    // SAFETY: an MDL by the caller's promise, unless null.
+    if mdl.is_null() || unsafe { (*mdl).MdlFlags } & sys::MDL_MAPPED == 0 {
+        return (ptr::null(), 0);
+    }
+    // SAFETY: an MDL by the caller's promise.
+    let start = unsafe { (*mdl).MappedSystemVa };
+    // SAFETY: as above.
+    (start.cast::<u8>().cast_const(), unsafe { (*mdl).ByteCount } as usize)
 }
 
 impl FrameView<'_> {
     /// # Safety
     ///
     /// `buffer` is a NET_BUFFER that nobody changes for the lifetime of the result.
+    #[inline]
     unsafe fn new(buffer: NonNull<NET_BUFFER>) -> Self {
         // SAFETY: a NET_BUFFER by the caller's promise.
         let data = unsafe { sys::NET_BUFFER_CURRENT_DATA(buffer.as_ptr()) };
+        // SAFETY: null, or the first MDL of the NET_BUFFER's data.
+        let (start, size) = unsafe { mapped(data.mdl) };
+        let offset = data.offset as usize;
+        // INVARIANT: `offset` bytes into the memory of the first MDL, or no bytes at all.
         Self {
-            mdl: data.mdl,
-            offset: data.offset as usize,
-            length: data.length as usize,
-            place: Cell::new(Place { mdl: data.mdl, before: 0 }),
+            buffer,
+            length: data.length,
+            start: start.wrapping_add(offset),
+            near: size.saturating_sub(offset).min(data.length as usize),
+            place: Cell::new(None),
             _call: PhantomData,
         }
+    }
+
+    /// The first MDL of the frame's data, and how many bytes into it the frame starts.
+    fn first(&self) -> (*mut MDL, usize) {
+        // SAFETY: a NET_BUFFER by the type's invariant.
+        let data = unsafe { sys::NET_BUFFER_CURRENT_DATA(self.buffer.as_ptr()) };
+        (data.mdl, data.offset as usize)
     }
 
     /// Whether this driver originated it, whichever drivers have passed it on since, with whatever
     /// they put in front: some of its bytes lie in frame buffers of some module.
     #[must_use]
+    #[inline]
     pub fn is_ours(&self) -> bool {
-        let mut next = self.mdl;
-        let mut skip = self.offset;
-        let mut left = self.length;
+        let (mut next, mut skip) = self.first();
+        let mut left = self.length as usize;
         while let Some(mdl) = NonNull::new(next).filter(|_| left > 0) {
             // SAFETY: an MDL of the chain, by the type's invariant.
             let size = unsafe { (*mdl.as_ptr()).ByteCount } as usize;
@@ -196,67 +241,74 @@ impl FrameView<'_> {
         false
     }
 
-    /// Copies what there is of `into` from the MDL at `place`, whose byte `skip` is the first; how
-    /// many bytes that were.
-    fn copy_from(place: Place, skip: usize, into: &mut [u8]) -> Option<usize> {
-        let mdl = NonNull::new(place.mdl)?;
-        // SAFETY: an MDL of the chain, by the type's invariant.
-        let size = unsafe { (*mdl.as_ptr()).ByteCount } as usize;
-        let count = size.checked_sub(skip)?.min(into.len());
-        if count == 0 {
-            return Some(0);
+    /// Copies `into.len()` bytes from `from` on: once, and only the copy is read, for others may
+    /// write there meanwhile, as on any wire.
+    ///
+    /// # Safety
+    ///
+    /// As many bytes are mapped there.
+    unsafe fn copy(from: *const u8, into: &mut [u8]) {
+        // SAFETY: mapped by the caller's promise; `into` is a live slice of as many bytes.
+        unsafe { ptr::copy_nonoverlapping(from, into.as_mut_ptr(), into.len()) };
+    }
+
+    /// As [`Source::read`], of a frame in many pieces, or one that is not mapped yet.
+    #[inline(never)]
+    fn read_pieces(&self, offset: usize, into: &mut [u8]) -> bool {
+        let (mdl, in_front) = self.first();
+        let end = offset.checked_add(into.len());
+        let (Some(mut at), Some(_)) =
+            (offset.checked_add(in_front), end.filter(|&end| end <= self.len()))
+        else {
+            return false;
+        };
+        let first = NonNull::new(mdl).map(|mdl| Place { mdl, before: 0 });
+        let mut next = self.place.get().filter(|place| place.before <= at).or(first);
+        let mut rest = into;
+        while !rest.is_empty() {
+            let Some(place @ Place { mdl, before }) = next else { return false };
+            // SAFETY: an MDL of the chain, by the type's invariant.
+            let size = unsafe { (*mdl.as_ptr()).ByteCount } as usize;
+            let Some(skip) = at.checked_sub(before) else { return false };
+            if skip >= size {
+                // SAFETY: an MDL of the chain, by the type's invariant.
+                let mdl = NonNull::new(unsafe { (*mdl.as_ptr()).Next });
+                // INVARIANT: the next MDL starts where this one ends.
+                next = mdl.map(|mdl| Place { mdl, before: before.saturating_add(size) });
+                continue;
+            }
+            let count = size.saturating_sub(skip).min(rest.len());
+            let Some((piece, left)) = rest.split_at_mut_checked(count) else { return false };
+            // SAFETY: an MDL of locked memory, by the type's invariant.
+            let start = unsafe { sys::MmGetSystemAddressForMdlSafe(mdl.as_ptr()) };
+            let Some(start) = NonNull::new(start.cast::<u8>()) else { return false };
+            // SAFETY: `skip` and what follows lie within the MDL's memory.
+            let from = unsafe { start.add(skip) };
+            // SAFETY: mapped, and `count` bytes of it lie within the MDL.
+            unsafe { Self::copy(from.as_ptr(), piece) };
+            at = at.saturating_add(count);
+            rest = left;
+            self.place.set(Some(place));
         }
-        // SAFETY: an MDL of locked memory, by the type's invariant.
-        let start = unsafe { sys::MmGetSystemAddressForMdlSafe(mdl.as_ptr()) };
-        let start = NonNull::new(start)?;
-        // SAFETY: `skip` and what follows lie within the MDL's memory.
-        let from = unsafe { start.cast::<u8>().add(skip) };
-        // Others may write there meanwhile, as on any wire: the bytes are copied once, and only
-        // the copy is read.
-        // SAFETY:
-        // - The source is mapped, and `count` bytes of it lie within the MDL.
-        // - The destination is a live slice of at least as many.
-        unsafe { ptr::copy_nonoverlapping(from.as_ptr(), into.as_mut_ptr(), count) };
-        Some(count)
+        true
     }
 }
 
 impl Source for FrameView<'_> {
     #[inline]
     fn len(&self) -> usize {
-        self.length
+        self.length as usize
     }
 
+    #[inline]
     fn read(&self, offset: usize, into: &mut [u8]) -> bool {
-        let end = offset.checked_add(into.len());
-        let (Some(mut at), Some(_)) =
-            (offset.checked_add(self.offset), end.filter(|&end| end <= self.length))
-        else {
-            return false;
-        };
-        let mut place = self.place.get();
-        if at < place.before {
-            place = Place { mdl: self.mdl, before: 0 };
-        }
-        let mut rest = into;
-        while !rest.is_empty() {
-            let Some(mdl) = NonNull::new(place.mdl) else { return false };
-            // SAFETY: an MDL of the chain, by the type's invariant.
-            let size = unsafe { (*mdl.as_ptr()).ByteCount } as usize;
-            let Some(skip) = at.checked_sub(place.before) else { return false };
-            if skip >= size {
-                // SAFETY: an MDL of the chain, by the type's invariant.
-                let next = unsafe { (*mdl.as_ptr()).Next };
-                // INVARIANT: the next MDL starts where this one ends.
-                place = Place { mdl: next, before: place.before.saturating_add(size) };
-                continue;
+        match offset.checked_add(into.len()) {
+            Some(end) if end <= self.near => {
+                // SAFETY: from `offset` to `end`, the bytes are mapped by the type's invariant.
+                unsafe { Self::copy(self.start.wrapping_add(offset), into) };
+                true
             }
-            let Some(count) = Self::copy_from(place, skip, rest) else { return false };
-            at = at.saturating_add(count);
-            let Some(left) = rest.get_mut(count..) else { return false };
-            rest = left;
-            self.place.set(place);
+            _ => self.read_pieces(offset, into),
         }
-        true
     }
 }

@@ -291,7 +291,7 @@ impl<'c> Call<'_, '_, 'c> {
     /// Copies a list: what was one list is one list again.
     fn list(&mut self, list: ListView<'c>, workspace: &mut Workspace) {
         let looped_back = self.traffic.is_looped_back(list);
-        let offloads = self.traffic.offloads(list);
+        let offloads = self.traffic.offloads(list).unwrap_or_default();
         let is_one = offloads.segmentation.is_none() && list.frames().nth(1).is_none();
         self.joined = false;
         for frame in list.frames() {

@@ -3,96 +3,114 @@
 use super::tap::SharedTap;
 use crate::{
     filter::traffic::Traffic,
-    ndis::{RING_ALIGNMENT, Result, Worker, system_time},
+    ndis::{ListView, Result, Worker, system_time},
 };
 use core::sync::atomic::{Ordering, fence};
 use protocol::{Reason, TapDrop, TapRecord, record};
-use wire::{Changes, Source, Transmission, WireFrame};
-use zerocopy::IntoBytes;
+use wire::{Changes, Offloads, Source, Transmission, WireError, Workspace};
+use zerocopy::transmute;
 
 /// The records that one call writes.
 pub(super) struct Records<'t, 'c> {
     tap: &'t SharedTap,
     traffic: &'t Traffic<'c>,
-    time: u64,
+    /// What all of them say.
+    common: TapRecord,
     copied: u64,
+    filtered: u64,
     dropped: u64,
 }
+
+/// Bytes of a record in front of those of its frame.
+const HEADER: usize = size_of::<TapRecord>();
+
+/// Bytes of these behind the size, which the ring writes.
+const BEHIND_SIZE: usize = HEADER - size_of::<u32>();
 
 impl<'t, 'c> Records<'t, 'c> {
     /// None yet; all of them bear the time of now.
     pub(super) fn new(tap: &'t SharedTap, traffic: &'t Traffic<'c>) -> Self {
-        Self { tap, traffic, time: system_time(), copied: 0, dropped: 0 }
+        let received = if traffic.received { record::RECEIVED } else { 0 };
+        let ours = if traffic.ours { record::OURS } else { 0 };
+        let common = TapRecord {
+            flags: received | ours,
+            timestamp: system_time(),
+            luid: traffic.module.adapter.luid,
+            ..TapRecord::default()
+        };
+        Self { tap, traffic, common, copied: 0, filtered: 0, dropped: 0 }
     }
-}
 
-impl Records<'_, '_> {
-    /// Copies what one frame is on the wire.
-    pub(super) fn frames<S: Source>(&mut self, mut transmission: Transmission<'_, S>, flags: u32) {
+    /// Copies what the frames of a list are on the wire, where something was left to the adapter,
+    /// or done by it.
+    #[inline(never)]
+    pub(super) fn changed_frames(
+        &mut self,
+        list: ListView<'c>,
+        offloads: Offloads,
+        workspace: &mut Workspace,
+    ) {
+        let limit = self.traffic.wire_limit(&offloads);
+        for frame in list.frames() {
+            match Transmission::new(&frame, offloads, limit, None, workspace) {
+                Ok(transmission) => self.frames(transmission),
+                Err(WireError::Unreadable) => self.drop_one(TapDrop::Unreadable),
+                Err(WireError::TooLong | WireError::Malformed) => {
+                    self.frames(Transmission::given_up(&frame, workspace));
+                }
+            }
+        }
+    }
+
+    fn frames<S: Source>(&mut self, mut transmission: Transmission<'_, S>) {
         loop {
             match transmission.next_frame() {
-                Ok(Some(frame)) => self.frame(&frame, flags),
+                Ok(Some(frame)) => {
+                    self.frame(&frame, flags_of(frame.changes(), self.traffic.received));
+                }
                 Ok(None) => return,
                 Err(_) => return self.drop_one(TapDrop::Unreadable),
             }
         }
     }
 
-    fn frame<S: Source>(&mut self, frame: &WireFrame<'_, S>, flags: u32) {
+    /// Copies a frame as it is on the wire; its record has these flags, and those of all.
+    #[inline]
+    pub(super) fn frame<S: Source>(&mut self, frame: &S, flags: u32) {
         let Some(captured) = self.tap.selection.of(frame) else {
-            self.tap.counts.filtered.fetch_add(1, Ordering::Relaxed);
+            self.filtered = self.filtered.wrapping_add(1);
             return;
         };
         match self.write(frame, captured, flags) {
-            Ok(()) => self.copied = self.copied.saturating_add(1),
+            Ok(()) => self.copied = self.copied.wrapping_add(1),
             Err(reason) => self.drop_one(reason),
         }
     }
 
     /// Writes a record into the ring.
-    fn write<S: Source>(
-        &self,
-        frame: &WireFrame<'_, S>,
-        captured: u32,
-        flags: u32,
-    ) -> Result<(), TapDrop> {
-        #[expect(clippy::cast_possible_truncation, reason = "a header is some dozen bytes")]
-        const HEADER: u32 = size_of::<TapRecord>() as u32;
-        const WORD: usize = size_of::<u32>();
-        let size = HEADER
-            .checked_add(captured)
-            .and_then(|size| size.checked_next_multiple_of(RING_ALIGNMENT))
-            .ok_or(TapDrop::BufferFull)?;
-        let mut reservation = self.tap.ring.reserve(size).ok_or(TapDrop::BufferFull)?;
-        let (header, bytes) = reservation
-            .bytes()
-            .split_at_mut_checked(size_of::<TapRecord>().saturating_sub(WORD))
-            .ok_or(TapDrop::BufferFull)?;
-        let bytes = bytes.get_mut(..captured as usize).ok_or(TapDrop::BufferFull)?;
+    #[inline]
+    fn write<S: Source>(&self, frame: &S, captured: u32, flags: u32) -> Result<(), TapDrop> {
+        let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+        let bytes = BEHIND_SIZE.saturating_add(captured as usize);
+        let mut reservation = self.tap.ring.reserve(bytes).ok_or(TapDrop::BufferFull)?;
+        let parts = reservation.bytes().split_first_chunk_mut::<BEHIND_SIZE>();
+        let (behind_size, bytes) = parts.ok_or(TapDrop::BufferFull)?;
         if !frame.read(0, bytes) {
             return Err(TapDrop::Unreadable);
         }
         let record = TapRecord {
-            size,
-            flags: flags | self.flags() | flags_of(frame.changes(), self.traffic.received),
-            timestamp: self.time,
-            luid: self.traffic.module.adapter.luid,
-            length: u32::try_from(frame.len()).unwrap_or(u32::MAX),
+            flags: self.common.flags | flags,
+            length,
             captured,
             lost: self.lost(),
             reserved: 0,
+            ..self.common
         };
-        if let Some(record) = record.as_bytes().get(WORD..).filter(|it| it.len() == header.len()) {
-            header.copy_from_slice(record);
-        }
+        let record: [u8; HEADER] = transmute!(record);
+        let [_, _, _, _, rest @ ..] = record;
+        *behind_size = rest;
         reservation.commit();
         Ok(())
-    }
-
-    const fn flags(&self) -> u32 {
-        let received = if self.traffic.received { record::RECEIVED } else { 0 };
-        let ours = if self.traffic.ours { record::OURS } else { 0 };
-        received | ours
     }
 
     /// Frames lost since the last record; they are told once.
@@ -103,7 +121,8 @@ impl Records<'_, '_> {
         }
     }
 
-    pub(super) fn drop_one(&mut self, reason: TapDrop) {
+    #[cold]
+    fn drop_one(&mut self, reason: TapDrop) {
         self.dropped = self.dropped.saturating_add(1);
         self.tap.lost.fetch_add(1, Ordering::Relaxed);
         if let Some(count) = self.tap.counts.dropped.get(reason.index()) {
@@ -116,6 +135,9 @@ impl Records<'_, '_> {
         let counters = &self.traffic.module.counters;
         if self.dropped > 0 {
             counters.add(Reason::TapDropped, self.dropped);
+        }
+        if self.filtered > 0 {
+            self.tap.counts.filtered.fetch_add(self.filtered, Ordering::Relaxed);
         }
         if self.copied == 0 {
             return;

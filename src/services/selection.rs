@@ -8,9 +8,12 @@ use zerocopy::FromBytes;
 
 /// A snap length, and a capture filter if there is one.
 pub struct Selection {
+    /// At least one.
     snap_length: u32,
-    filter: Option<CaptureFilter<Box<[Instruction]>>>,
+    filter: Option<Filter>,
 }
+
+type Filter = CaptureFilter<Box<[Instruction]>>;
 
 impl Selection {
     /// Reads `count` instructions, which must be all that there is in `bytes`, and checks them.
@@ -49,14 +52,12 @@ impl Selection {
     /// How many bytes of a frame are wanted; `None` for none of it.
     #[inline]
     pub fn of<S: Source>(&self, frame: &S) -> Option<u32> {
-        let length = u32::try_from(frame.len()).unwrap_or(u32::MAX).min(self.snap_length);
-        match &self.filter {
-            None => Some(length),
-            Some(filter) => match filter.run(frame) {
-                0 => None,
-                wanted => Some(length.min(wanted)),
-            },
-        }
+        let wanted = match &self.filter {
+            None => self.snap_length,
+            Some(filter) => run(filter, frame).min(self.snap_length),
+        };
+        let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+        (wanted > 0).then_some(length.min(wanted))
     }
 
     /// Bytes wanted of each frame at most.
@@ -71,4 +72,10 @@ impl Selection {
         let count = self.filter.as_ref().map_or(0, |filter| filter.instructions().len());
         u32::try_from(count).unwrap_or(u32::MAX)
     }
+}
+
+/// Out of line, so that who has no filter saves no registers for it.
+#[inline(never)]
+fn run<S: Source>(filter: &Filter, frame: &S) -> u32 {
+    filter.run(frame)
 }

@@ -24,8 +24,8 @@ use crate::{
 };
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
-use protocol::{TAP_DROPS, TapBatch, TapDrop, TapReply, TapRequest, copies, limits, record};
-use wire::{Transmission, WireError, Workspace};
+use protocol::{TAP_DROPS, TapBatch, TapReply, TapRequest, copies, limits};
+use wire::Workspace;
 use zerocopy::FromBytes;
 
 /// One tap: what it wants, and what it has copied and nobody has read.
@@ -242,23 +242,19 @@ impl Tap {
     /// `<= DISPATCH_LEVEL`.
     pub fn copy(this: &SharedTap, traffic: &Traffic<'_>) {
         let mut records = Records::new(this, traffic);
-        let mut workspace = Workspace::new();
+        let mut workspace = None;
         for list in traffic.lists() {
             if traffic.is_looped_back(list) {
                 // It was copied when it was sent.
                 continue;
             }
-            let offloads = traffic.offloads(list);
-            let limit = traffic.wire_limit(&offloads);
+            if let Some(offloads) = traffic.offloads(list) {
+                let workspace = workspace.get_or_insert_with(Workspace::new);
+                records.changed_frames(list, offloads, workspace);
+                continue;
+            }
             for frame in list.frames() {
-                match Transmission::new(&frame, offloads, limit, None, &mut workspace) {
-                    Ok(transmission) => records.frames(transmission, 0),
-                    Err(WireError::Unreadable) => records.drop_one(TapDrop::Unreadable),
-                    Err(WireError::TooLong | WireError::Malformed) => {
-                        let as_it_is = Transmission::as_it_is(&frame, &mut workspace);
-                        records.frames(as_it_is, record::INCOMPLETE);
-                    }
-                }
+                records.frame(&frame, 0);
             }
         }
         records.end();

@@ -62,17 +62,11 @@ impl Header {
         Ok(())
     }
 
-    /// Leaves no bytes.
-    pub(crate) const fn clear(&mut self) {
-        self.len = 0;
-    }
-
     /// Leaves at most the first `len` bytes.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
 
-    #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }

@@ -19,6 +19,14 @@ pub struct Offloads {
     pub transport_offset: Option<u16>,
 }
 
+impl Offloads {
+    /// Whether there are none: the frame is on the wire as the drivers see it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.tag.is_none() && self.checksums.is_empty() && self.segmentation.is_none()
+    }
+}
+
 /// Which checksums are to be completed.
 ///
 /// What their fields hold is not trusted: the sum over the pseudo-header may be there, or not.

@@ -4,9 +4,10 @@ use crate::{Changes, Offloads, Source, Tag, WireError, WireFrame, Workspace, dra
 
 /// How a frame travels: as one frame on the wire, or several.
 ///
-/// A frame that is on the wire as it is costs next to nothing. For others, up to
-/// [`HEADER_LIMIT`](crate::HEADER_LIMIT) bytes of headers are read once, and each byte that a checksum covers is read
-/// once for that checksum.
+/// It is for frames that are not on the wire as they are; a frame of which nothing was left to the
+/// hardware ([`Offloads::is_empty`]) needs none, if it is not too long. Up to
+/// [`HEADER_LIMIT`](crate::HEADER_LIMIT) bytes of headers are read once, and each byte that a
+/// checksum covers is read once for that checksum.
 ///
 /// What is done follows
 /// [Offloading the Segmentation of Large TCP Packets](https://learn.microsoft.com/windows-hardware/drivers/network/offloading-the-segmentation-of-large-tcp-packets),
@@ -29,7 +30,6 @@ impl<'s, S: Source + ?Sized> Transmission<'s, S> {
     /// # Errors
     ///
     /// [`WireError`].
-    #[inline]
     pub fn new(
         source: &'s S,
         offloads: Offloads,
@@ -37,40 +37,12 @@ impl<'s, S: Source + ?Sized> Transmission<'s, S> {
         outer: Option<Tag>,
         workspace: &'s mut Workspace,
     ) -> Result<Self, WireError> {
-        let mut this = Self::as_it_is(source, workspace);
-        let tags = [outer, offloads.tag];
-        if tags != [None; 2]
-            || !offloads.checksums.is_empty()
-            || offloads.segmentation.is_some()
-            || source.len() > max_frame
-        {
-            this.decide(offloads, max_frame, tags)?;
-        }
-        Ok(this)
-    }
-
-    /// The frame as the drivers saw it, whatever they left to the hardware.
-    #[inline]
-    #[must_use]
-    pub fn as_it_is(source: &'s S, workspace: &'s mut Workspace) -> Self {
-        workspace.header.clear();
         workspace.segments = None;
-        Self { source, workspace, changes: Changes::empty(), rest: Some(0..source.len()) }
-    }
-
-    /// Decides about a frame that is not on the wire as it is.
-    #[inline(never)]
-    fn decide(
-        &mut self,
-        offloads: Offloads,
-        max_frame: usize,
-        tags: [Option<Tag>; 2],
-    ) -> Result<(), WireError> {
-        let mut draft = Draft::new(self.source, &mut self.workspace.header, tags)?;
+        let mut draft = Draft::new(source, &mut workspace.header, [outer, offloads.tag])?;
         if let Some(segmentation) = offloads.segmentation {
             match draft.segments(segmentation, offloads.transport_offset, max_frame) {
                 Err(WireError::Malformed) if draft.fits(max_frame) => draft.give_up(),
-                segments => self.workspace.segments = Some(segments?),
+                segments => workspace.segments = Some(segments?),
             }
         } else if !draft.fits(max_frame) {
             return Err(WireError::TooLong);
@@ -81,9 +53,16 @@ impl<'s, S: Source + ?Sized> Transmission<'s, S> {
             }
         }
         let (rest, changes) = draft.finish();
-        self.changes = changes;
-        self.rest = self.workspace.segments.is_none().then_some(rest);
-        Ok(())
+        let rest = workspace.segments.is_none().then_some(rest);
+        Ok(Self { source, workspace, changes, rest })
+    }
+
+    /// The frame as the drivers saw it, although something was left to the hardware.
+    #[must_use]
+    pub fn given_up(source: &'s S, workspace: &'s mut Workspace) -> Self {
+        workspace.segments = None;
+        workspace.header.truncate(0);
+        Self { source, workspace, changes: Changes::INCOMPLETE, rest: Some(0..source.len()) }
     }
 
     /// Frames that have not been given yet.
@@ -100,25 +79,15 @@ impl<'s, S: Source + ?Sized> Transmission<'s, S> {
     /// # Errors
     ///
     /// [`WireError::Unreadable`] where a checksum covers bytes that cannot be read.
-    #[inline]
     pub fn next_frame(&mut self) -> Result<Option<WireFrame<'_, S>>, WireError> {
-        let payload = match self.rest.take() {
-            Some(rest) => rest,
-            None => match self.next_segment()? {
-                Some(payload) => payload,
-                None => return Ok(None),
-            },
-        };
-        let header = self.workspace.header.as_slice();
-        Ok(Some(WireFrame { source: self.source, header, payload, changes: self.changes }))
-    }
-
-    #[inline(never)]
-    fn next_segment(&mut self) -> Result<Option<Range<usize>>, WireError> {
         let Workspace { header, segments } = &mut *self.workspace;
-        match segments {
-            Some(segments) => segments.next(header, self.source),
-            None => Ok(None),
-        }
+        let payload = match (self.rest.take(), segments) {
+            (None, Some(segments)) => segments.next(header, self.source)?,
+            (rest, _) => rest,
+        };
+        let header = header.as_slice();
+        let frame =
+            |payload| WireFrame { source: self.source, header, payload, changes: self.changes };
+        Ok(payload.map(frame))
     }
 }

@@ -2,8 +2,7 @@ use crate::{header::Header, segments::Segments};
 
 /// Room in which a frame's headers are patched.
 ///
-/// One serves any number of frames, one after the other. It is too large to be made anew for each,
-/// above all for those that are on the wire as they are.
+/// One serves any number of frames, one after the other: it is too large to be made anew for each.
 #[derive(Debug)]
 pub struct Workspace {
     /// The header of the frame that is sent next, or was sent last.

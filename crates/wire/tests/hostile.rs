@@ -82,6 +82,9 @@ proptest! {
         let source = Pieces::new(&frame, &cuts);
         let frames = sent(&source, offloads, max_frame, outer);
         prop_assert_eq!(&frames, &sent(&frame[..], offloads, max_frame, outer));
+        if offloads.is_empty() && outer.is_none() && frame.len() <= max_frame {
+            prop_assert_eq!(&frames, &Ok(vec![(frame.clone(), Changes::empty())]));
+        }
         let Ok(frames) = frames else { return Ok(()) };
         prop_assert!(!frames.is_empty());
         for (bytes, changes) in &frames {

@@ -47,26 +47,28 @@ impl<'c> Traffic<'c> {
     /// How many frames there are.
     #[must_use]
     pub fn frames(&self) -> u64 {
-        self.lists().map(ListView::frames).fold(0, |sum, frames| {
-            sum.saturating_add(u64::try_from(frames.count()).unwrap_or(u64::MAX))
-        })
+        self.lists().map(ListView::len).fold(0, u64::saturating_add)
     }
 
     /// What was left to the adapter, or done by it, for the frames of a list; `None` where they are on
     /// the wire as they pass.
     #[must_use]
+    #[inline]
     pub fn offloads(&self, list: ListView<'c>) -> Option<Offloads> {
-        let mut offloads = match self {
-            // Nothing was left to anyone.
-            Self { ours: true, .. } => None,
-            Self { received: true, .. } => list.received_offloads(),
-            _ => list.sent_offloads(),
-        }?;
+        // Of our own frames nothing was left to anyone.
+        let may_be = !self.ours && list.may_have_offloads(self.received);
+        may_be.then(|| self.read_offloads(list)).filter(|offloads| !offloads.is_empty())
+    }
+
+    /// Out of line, so that who copies lists without offloads saves no registers for it.
+    #[inline(never)]
+    fn read_offloads(&self, list: ListView<'c>) -> Offloads {
+        let mut offloads = list.offloads(self.received);
         if self.module.adapter.is_wireless {
             // WLanTagHeader: without a VLAN, the priority is Wi-Fi's own.
             offloads.tag = offloads.tag.filter(|tag| tag.0 & VLAN != 0);
         }
-        (!offloads.is_empty()).then_some(offloads)
+        offloads
     }
 
     /// Whether a list is no traffic of the network's: NDIS looped a send back.

@@ -63,7 +63,8 @@ impl FrameBuffers {
             .ok_or(Error::Resources)?;
         let count = usize::try_from(layout.count).map_err(|_| Error::Resources)?;
         let block = Block::new(stride.checked_mul(count).ok_or(Error::Resources)?)?;
-        let territory = Territory::new(block.start().addr().get(), block.size())?;
+        let territory = Territory::new(block.start().addr().get(), block.size());
+        let territory = territory.ok_or(Error::Resources)?;
         let slots = try_slice(count, |index| {
             let offset = index.checked_mul(stride).filter(|&offset| offset < block.size());
             // SAFETY: the offset lies within the block.

@@ -104,6 +104,9 @@ impl Ring {
     #[inline]
     pub fn reserve(&self, bytes: usize) -> Option<Reservation<'_>> {
         let size = bytes.saturating_add(WORD).saturating_add(ALIGNMENT - 1) & !(ALIGNMENT - 1);
+        if size > self.capacity {
+            return None;
+        }
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {
             let mut offset = self.offset(tail);

@@ -1,63 +1,130 @@
 //! Where this driver's own frames lie, so that they are known again whoever brings them.
+//!
+//! Every frame that a mirror sees is asked about, so the answer takes the same few instructions for
+//! any number of adapters, unless it is yes:
+//!
+//! ```text
+//! address ─ its granule's last digits ─► SETTLERS: a place in ALL ─► start, size
+//!             nobody lives there: the place of no bytes
+//!             several do: that of all bytes, and then all places are looked through
+//! ```
 
-use super::status::{Error, Result};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::{
+    ops::RangeInclusive,
+    sync::atomic::{AtomicU8, AtomicUsize, Ordering},
+};
 
-/// How many territories there may be: one for each adapter, and one more while pools are made anew.
-const LIMIT: usize = 256;
+/// How many places there are: for a territory of each adapter, and more while pools are made anew.
+const PLACES: usize = 256;
+
+/// The place of no bytes.
+const NOBODY: u8 = 0;
+
+/// The place of all bytes.
+const ANYBODY: u8 = 1;
+
+/// The first place for a territory.
+const FIRST: usize = 2;
+
+/// Binary digits of an address within its granule: 64 KB.
+const GRANULE: u32 = 16;
+
+/// Granules that are told apart, by the last digits of their numbers.
+const GRANULES: usize = 4096;
 
 struct Bounds {
     start: AtomicUsize,
-    end: AtomicUsize,
+    size: AtomicUsize,
 }
 
-static ALL: [Bounds; LIMIT] =
-    [const { Bounds { start: AtomicUsize::new(0), end: AtomicUsize::new(0) } }; LIMIT];
+impl Bounds {
+    const fn new(size: usize) -> Self {
+        Self { start: AtomicUsize::new(0), size: AtomicUsize::new(size) }
+    }
 
-/// How many of the places have ever been used.
-static USED: AtomicUsize = AtomicUsize::new(0);
+    fn contains(&self, address: usize) -> bool {
+        let size = self.size.load(Ordering::Acquire);
+        address.wrapping_sub(self.start.load(Ordering::Acquire)) < size
+    }
+}
+
+static ALL: [Bounds; PLACES] = {
+    let mut all = [const { Bounds::new(0) }; PLACES];
+    let [_nobody, anybody, ..] = &mut all;
+    *anybody = Bounds::new(usize::MAX);
+    all
+};
+
+/// Whose territory lies in a granule with these last digits.
+static SETTLERS: [AtomicU8; GRANULES] = [const { AtomicU8::new(NOBODY) }; GRANULES];
 
 /// Memory that holds frames of this driver's own, until this is dropped.
 pub(super) struct Territory {
+    place: u8,
     bounds: &'static Bounds,
 }
 
 impl Territory {
-    /// Marks the `size` bytes from the address `start` on, which is not zero.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Resources`]: there are too many.
-    pub(super) fn new(start: usize, size: usize) -> Result<Self> {
-        for (index, bounds) in ALL.iter().enumerate() {
-            let free = bounds
-                .start
-                .compare_exchange(0, start, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok();
-            if free {
-                bounds.end.store(start.saturating_add(size), Ordering::Release);
-                USED.fetch_max(index.saturating_add(1), Ordering::Release);
-                return Ok(Self { bounds });
+    /// Marks the `size` bytes from the address `start` on, which is not zero; `None` where there are
+    /// too many.
+    pub(super) fn new(start: usize, size: usize) -> Option<Self> {
+        let is_free = |bounds: &Bounds| {
+            let taken =
+                bounds.start.compare_exchange(0, start, Ordering::AcqRel, Ordering::Relaxed);
+            taken.is_ok()
+        };
+        let mut places = (0..=u8::MAX).zip(&ALL).skip(FIRST);
+        let (place, bounds) = places.find(|(_, bounds)| is_free(bounds))?;
+        bounds.size.store(size, Ordering::Release);
+        for settler in settlers(start, size) {
+            let change =
+                settler.compare_exchange(NOBODY, place, Ordering::AcqRel, Ordering::Relaxed);
+            if change.is_err() {
+                settler.store(ANYBODY, Ordering::Release);
             }
         }
-        Err(Error::Resources)
+        Some(Self { place, bounds })
     }
 
     /// Whether an address lies in some territory.
     ///
     /// Right for memory that lives while this is asked: its territory came before, and stays.
+    #[inline]
     pub(super) fn holds(address: usize) -> bool {
-        ALL.iter().take(USED.load(Ordering::Acquire)).any(|bounds| {
-            let end = bounds.end.load(Ordering::Acquire);
-            (bounds.start.load(Ordering::Acquire)..end).contains(&address)
-        })
+        let place = settler(address >> GRANULE).load(Ordering::Acquire);
+        let bounds = ALL.get(usize::from(place));
+        bounds.is_some_and(|bounds| bounds.contains(address))
+            && (place != ANYBODY || is_in_any(address))
     }
+}
+
+/// Whether some territory contains an address: where several lie in one granule.
+#[cold]
+fn is_in_any(address: usize) -> bool {
+    ALL.iter().skip(FIRST).any(|bounds| bounds.contains(address))
 }
 
 impl Drop for Territory {
     fn drop(&mut self) {
-        // The end first: a place without a start may be another's.
-        self.bounds.end.store(0, Ordering::Release);
-        self.bounds.start.store(0, Ordering::Release);
+        let Bounds { start, size } = self.bounds;
+        for settler in settlers(start.load(Ordering::Relaxed), size.load(Ordering::Relaxed)) {
+            // Where there were several, there may be one left: nobody counts them.
+            _ = settler.compare_exchange(self.place, NOBODY, Ordering::AcqRel, Ordering::Relaxed);
+        }
+        // The size first: a place without a start may be another's.
+        size.store(0, Ordering::Release);
+        start.store(0, Ordering::Release);
     }
+}
+
+/// Who has the granules that these bytes lie in.
+fn settlers(start: usize, size: usize) -> impl Iterator<Item = &'static AtomicU8> {
+    let last = start.saturating_add(size.saturating_sub(1));
+    let granules: RangeInclusive<usize> = start >> GRANULE..=last >> GRANULE;
+    granules.map(settler)
+}
+
+fn settler(granule: usize) -> &'static AtomicU8 {
+    let [first, ..] = &SETTLERS;
+    SETTLERS.get(granule % GRANULES).unwrap_or(first)
 }

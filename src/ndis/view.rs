@@ -70,28 +70,21 @@ impl<'c> ListView<'c> {
         flags & sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET != 0
     }
 
-    /// What its frames leave to the adapter, if anything.
+    /// Whether its information may say what its frames leave to the adapter, or, of frames that are
+    /// `received`, what the adapter did with them.
     #[must_use]
     #[inline]
-    pub fn sent_offloads(self) -> Option<Offloads> {
-        self.information().is_of_send().then(|| self.read_sent_offloads())
+    pub fn may_have_offloads(self, received: bool) -> bool {
+        let information = self.information();
+        if received { information.is_of_receive() } else { information.is_of_send() }
     }
 
-    /// What the adapter did with its frames, if anything.
+    /// What its frames leave to the adapter, or, of frames that are `received`, what the adapter did
+    /// with them.
     #[must_use]
-    #[inline]
-    pub fn received_offloads(self) -> Option<Offloads> {
-        self.information().is_of_receive().then(|| self.read_received_offloads())
-    }
-
-    #[inline(never)]
-    fn read_sent_offloads(self) -> Offloads {
-        offload::of_send(&self.information())
-    }
-
-    #[inline(never)]
-    fn read_received_offloads(self) -> Offloads {
-        offload::of_receive(&self.information())
+    pub fn offloads(self, received: bool) -> Offloads {
+        let information = self.information();
+        if received { offload::of_receive(&information) } else { offload::of_send(&information) }
     }
 
     fn information(self) -> offload::Information {
@@ -109,6 +102,20 @@ impl<'c> ListView<'c> {
             tag: at(sys::_NDIS_NET_BUFFER_LIST_INFO::Ieee8021QNetBufferListInfo as usize),
             coalesced: at(sys::_NDIS_NET_BUFFER_LIST_INFO::TcpRecvSegCoalesceInfo as usize),
         }
+    }
+
+    /// Frames in it.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a list is of frames")]
+    pub fn len(self) -> u64 {
+        u64::try_from(self.frames().count()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether it is of one frame.
+    #[must_use]
+    pub fn is_of_one_frame(self) -> bool {
+        let mut frames = self.frames();
+        frames.next().is_some() && frames.next.is_null()
     }
 
     /// Its frames, in order.
@@ -222,6 +229,20 @@ impl FrameView<'_> {
     #[must_use]
     #[inline]
     pub fn is_ours(&self) -> bool {
+        let (mdl, offset) = self.first();
+        match NonNull::new(mdl) {
+            Some(mdl) if self.near == self.len() => {
+                // SAFETY: an MDL by the type's invariant.
+                let start = unsafe { sys::MmGetMdlVirtualAddress(mdl.as_ptr()) };
+                Territory::holds(start.wrapping_add(offset))
+            }
+            _ => self.is_ours_in_part(),
+        }
+    }
+
+    /// As [`Self::is_ours`], of a frame in many pieces.
+    #[inline(never)]
+    fn is_ours_in_part(&self) -> bool {
         let (mut next, mut skip) = self.first();
         let mut left = self.length as usize;
         while let Some(mdl) = NonNull::new(next).filter(|_| left > 0) {

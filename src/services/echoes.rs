@@ -21,6 +21,9 @@ const HEAD: usize = 96;
 /// Frames that are remembered at a time.
 const PLACES: usize = 64;
 
+/// The bits of a place that are of the sum.
+const SUM: u64 = !0xFF_FFFF;
+
 /// What a mirror remembers of the frames that it saw: how often in this second, by their sums.
 ///
 /// One word a place, so that no lock is needed: 40 bits of the sum, 16 of the second, 8 of the
@@ -31,6 +34,22 @@ pub struct Echoes {
     places: [AtomicU64; PLACES],
 }
 
+/// A second, by the last 16 bits of its number.
+#[derive(Clone, Copy)]
+pub struct Second(u64);
+
+impl Second {
+    /// The second of a time in 100-nanosecond intervals.
+    #[must_use]
+    pub const fn of(time: u64) -> Self {
+        Self((time / 10_000_000) & 0xFFFF)
+    }
+
+    const fn in_place(self) -> u64 {
+        self.0 << 8
+    }
+}
+
 impl Echoes {
     /// Nothing is remembered.
     #[must_use]
@@ -38,39 +57,60 @@ impl Echoes {
         Self { seed, places: [const { AtomicU64::new(0) }; PLACES] }
     }
 
-    /// Remembers a frame that is seen at `time`, in 100-nanosecond intervals; whether it may be a
-    /// copy that has come back.
+    /// A sum over the head of a frame and its length; unlike frames have unlike sums, but for
+    /// chance. `copied` are the frame's first bytes, as many as have been read already.
     #[inline]
-    pub fn is_echo<S: Source>(&self, frame: &S, time: u64) -> bool {
-        const SECOND: u64 = 10_000_000;
-        const SUM: u64 = !0xFF_FFFF;
-        let sum = sum_of(frame, self.seed);
+    pub fn sum_of<S: Source>(&self, frame: &S, copied: &[u8]) -> u64 {
+        let length = u64::try_from(frame.len()).unwrap_or_default();
+        match copied.first_chunk() {
+            Some(head) => self.sum(length, head),
+            None => self.sum_of_unread(frame, length),
+        }
+    }
+
+    /// As [`Self::sum_of`], for a frame that is shorter than its head, or copied no further.
+    #[inline(never)]
+    fn sum_of_unread<S: Source>(&self, frame: &S, length: u64) -> u64 {
+        let mut head = [0_u8; HEAD];
+        let known = head.get_mut(..frame.len().min(HEAD)).is_some_and(|head| frame.read(0, head));
+        self.sum(length | u64::from(!known) << 63, &head)
+    }
+
+    fn sum(&self, start: u64, head: &[u8; HEAD]) -> u64 {
+        let (words, _) = head.as_chunks();
+        let (pairs, _) = words.as_chunks();
+        pairs.iter().fold(start ^ self.seed.rotate_left(32), |sum, [one, other]| {
+            let one = sum ^ u64::from_le_bytes(*one);
+            let (low, high) = one.carrying_mul(self.seed ^ u64::from_le_bytes(*other), 0);
+            low ^ high
+        })
+    }
+
+    /// Remembers a frame with this sum that is seen in this second; whether it may be a copy that
+    /// has come back.
+    #[inline]
+    pub fn is_echo(&self, sum: u64, second: Second) -> bool {
         let index = usize::try_from(sum >> 58).unwrap_or_default();
         let Some(place) = self.places.get(index) else { return false };
-        let second = time.checked_div(SECOND).unwrap_or_default() & 0xFFFF;
         // Relaxed: a count that is off by a few is as good.
         let known = place.load(Ordering::Relaxed);
-        let [count, ..] = known.to_le_bytes();
-        let age = second.wrapping_sub(known >> 8) & 0xFFFF;
-        let count = match (known & SUM == sum & SUM, age) {
-            (true, 0) => count.saturating_add(1).min(REPEATED),
-            (true, 1) if count == REPEATED => REPEATED,
-            _ => 1,
-        };
-        place.store((sum & SUM) | second << 8 | u64::from(count), Ordering::Relaxed);
-        count > ROUNDS && count < REPEATED
+        if (known ^ sum) & SUM == 0 {
+            return comes_again(place, known, second);
+        }
+        place.store((sum & SUM) | second.in_place() | 1, Ordering::Relaxed);
+        false
     }
 }
 
-/// A sum over the head of a frame and its length; unlike frames have unlike sums, but for chance.
-fn sum_of<S: Source>(frame: &S, seed: u64) -> u64 {
-    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut head = [0_u8; HEAD];
-    let length = frame.len();
-    let known = head.get_mut(..length.min(HEAD)).is_some_and(|head| frame.read(0, head));
-    let (words, _) = head.as_chunks::<8>();
-    let start = u64::try_from(length).unwrap_or_default() | u64::from(known) << 63;
-    words.iter().fold((start ^ seed).wrapping_mul(FACTOR), |sum, word| {
-        (sum ^ u64::from_le_bytes(*word)).wrapping_mul(FACTOR).rotate_left(29)
-    })
+/// As [`Echoes::is_echo`], of a frame that its place knows.
+#[cold]
+fn comes_again(place: &AtomicU64, known: u64, second: Second) -> bool {
+    let [count, ..] = known.to_le_bytes();
+    let count = match second.0.wrapping_sub(known >> 8) & 0xFFFF {
+        0 => count.saturating_add(1).min(REPEATED),
+        1 if count == REPEATED => REPEATED,
+        _ => 1,
+    };
+    place.store((known & SUM) | second.in_place() | u64::from(count), Ordering::Relaxed);
+    count > ROUNDS && count < REPEATED
 }

@@ -20,7 +20,7 @@
 use super::{
     client::Client,
     control::{self, TOO_SMALL},
-    echoes::Echoes,
+    echoes::{Echoes, Second},
     selection::Selection,
     ticket::Ticket,
 };
@@ -224,6 +224,7 @@ impl Mirror {
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`, with no lock held.
+    #[inline(never)]
     pub fn copy(this: &Shared<Self>, traffic: &Traffic<'_>, target: Option<&FilterModule>) {
         if stack_left() < STACK {
             return this.drop_frames(MirrorDrop::Loop, traffic.frames(), traffic);
@@ -237,12 +238,13 @@ impl Mirror {
             mirror: this,
             traffic,
             max_frame: target.max_frame(),
+            tag: Some(Tag(this.tag)).filter(|_| this.flags & copies::TAGGED != 0),
+            second: Second::of(system_time()),
             pools,
             batch: Batch::new(pools),
             joined: false,
-            time: system_time(),
         };
-        let mut workspace = Workspace::new();
+        let mut workspace = None;
         for list in traffic.lists() {
             call.list(list, &mut workspace);
         }
@@ -280,31 +282,43 @@ struct Call<'m, 'p, 'c> {
     traffic: &'m Traffic<'c>,
     /// What the target takes.
     max_frame: usize,
+    /// The mirror's own tag, which is none that the source's frame has.
+    tag: Option<Tag>,
+    second: Second,
     pools: &'p Pools<Ticket>,
     batch: Batch<'p, Ticket>,
     /// Whether the next frame goes into the list of the one before it.
     joined: bool,
-    time: u64,
 }
 
 impl<'c> Call<'_, '_, 'c> {
     /// Copies a list: what was one list is one list again.
-    fn list(&mut self, list: ListView<'c>, workspace: &mut Workspace) {
-        let looped_back = self.traffic.is_looped_back(list);
-        let offloads = self.traffic.offloads(list).unwrap_or_default();
-        let is_one = offloads.segmentation.is_none() && list.frames().nth(1).is_none();
+    fn list(&mut self, list: ListView<'c>, workspace: &mut Option<Workspace>) {
+        if self.traffic.is_looped_back(list) {
+            return self.mirror.drop_frames(MirrorDrop::Loop, list.len(), self.traffic);
+        }
+        let offloads = self.traffic.offloads(list);
+        let is_unchanged = offloads.is_none() && self.tag.is_none();
+        let is_cut = offloads.is_some_and(|offloads| offloads.segmentation.is_some());
+        let is_one = !is_cut && list.is_of_one_frame();
         self.joined = false;
         for frame in list.frames() {
-            if looped_back || frame.is_ours() {
+            if frame.is_ours() {
                 self.drop_one(MirrorDrop::Loop);
+            } else if is_unchanged && frame.len() <= self.max_frame {
+                let wanted = self.mirror.selection.of(&frame);
+                self.frame(&frame, wanted, 0, is_one);
             } else {
-                self.view(&frame, offloads, is_one, workspace);
+                let workspace = workspace.get_or_insert_with(Workspace::new);
+                self.changed_frame(&frame, offloads.unwrap_or_default(), is_one, workspace);
             }
         }
         self.batch.close();
     }
 
-    fn view(
+    /// Copies what a frame is on the wire that is not as it passes.
+    #[inline(never)]
+    fn changed_frame(
         &mut self,
         frame: &FrameView<'_>,
         offloads: Offloads,
@@ -312,38 +326,47 @@ impl<'c> Call<'_, '_, 'c> {
         workspace: &mut Workspace,
     ) {
         let limit = self.traffic.wire_limit(&offloads).min(self.max_frame);
-        let tag = Some(Tag(self.mirror.tag)).filter(|_| self.mirror.flags & copies::TAGGED != 0);
-        let mut transmission = match Transmission::new(frame, offloads, limit, tag, workspace) {
-            Ok(transmission) => transmission,
-            Err(error) => return self.drop_one(reason(error)),
-        };
-        loop {
-            match transmission.next_frame() {
-                Ok(Some(frame)) => self.frame(&frame, is_one),
-                Ok(None) => return,
-                Err(error) => return self.drop_one(reason(error)),
-            }
+        let sent = Transmission::new(frame, offloads, limit, self.tag, workspace);
+        if let Err(error) = sent.and_then(|frames| self.frames(frames, is_one)) {
+            self.drop_one(match error {
+                WireError::TooLong => MirrorDrop::TooLong,
+                WireError::Malformed => MirrorDrop::Incomplete,
+                WireError::Unreadable => MirrorDrop::NoMemory,
+            });
         }
     }
 
-    fn frame<S: Source>(&mut self, frame: &WireFrame<'_, S>, is_one: bool) {
-        // The mirror's own tag is none that the source's frame has.
-        let (wanted, tag) = if self.mirror.flags & copies::TAGGED == 0 {
-            (self.mirror.selection.of(frame), 0)
-        } else {
-            (self.mirror.selection.of(&Untagged(frame)), TAG)
-        };
+    fn frames<S: Source>(
+        &mut self,
+        mut transmission: Transmission<'_, S>,
+        is_one: bool,
+    ) -> Result<(), WireError> {
+        while let Some(frame) = transmission.next_frame()? {
+            let selection = &self.mirror.selection;
+            let (wanted, own) = match self.tag {
+                None => (selection.of(&frame), 0),
+                Some(_) => (selection.of(&Untagged(&frame)), TAG),
+            };
+            if wanted.is_some() && frame.changes().contains(Changes::INCOMPLETE) {
+                self.drop_one(MirrorDrop::Incomplete);
+            } else {
+                self.frame(&frame, wanted, own, is_one);
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies as many bytes as are wanted of a frame as it is on the wire, and `own` more.
+    #[inline]
+    fn frame<S: Source>(&mut self, frame: &S, wanted: Option<u32>, own: u32, is_one: bool) {
         let Some(wanted) = wanted else {
             self.mirror.filtered.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        if frame.changes().contains(Changes::INCOMPLETE) || frame.len() < LEAST as usize {
+        if frame.len() < LEAST as usize {
             return self.drop_one(MirrorDrop::Incomplete);
         }
-        if self.mirror.echoes.is_echo(frame, self.time) {
-            return self.drop_one(MirrorDrop::Loop);
-        }
-        if let Err(error) = self.add(frame, wanted.max(LEAST).saturating_add(tag), is_one) {
+        if let Err(error) = self.add(frame, wanted.max(LEAST).saturating_add(own), is_one) {
             self.drop_one(match error {
                 Error::Exhausted => MirrorDrop::NoBuffers,
                 Error::InvalidLength => MirrorDrop::TooLong,
@@ -352,9 +375,22 @@ impl<'c> Call<'_, '_, 'c> {
         }
     }
 
-    /// Adds the first `length` bytes of a frame to the batch.
-    fn add<S: Source>(&mut self, frame: &WireFrame<'_, S>, length: u32, is_one: bool) -> Result {
-        let copy = self.pools.buffers().gather(length, |offset, into| frame.read(offset, into))?;
+    /// Adds the first `length` bytes of a frame to the batch, unless it is an echo.
+    #[inline]
+    fn add<S: Source>(&mut self, frame: &S, length: u32, is_one: bool) -> Result {
+        let echoes = &self.mirror.echoes;
+        let mut sum = 0;
+        let copy = self.pools.buffers().gather(length, |offset, into| {
+            let is_read = frame.read(offset, into);
+            if offset == 0 {
+                sum = echoes.sum_of(frame, into);
+            }
+            is_read
+        })?;
+        if echoes.is_echo(sum, self.second) {
+            self.drop_one(MirrorDrop::Loop);
+            return Ok(());
+        }
         let left = if self.joined { self.batch.join(copy)? } else { Some(copy) };
         let Some(copy) = left else { return Ok(()) };
         self.batch.start(copy, Ticket::Mirrored(self.mirror.clone()), None, !is_one)?;
@@ -362,6 +398,7 @@ impl<'c> Call<'_, '_, 'c> {
         Ok(())
     }
 
+    #[cold]
     fn drop_one(&self, reason: MirrorDrop) {
         self.mirror.drop_frames(reason, 1, self.traffic);
     }
@@ -382,13 +419,5 @@ impl<S: Source> Source for Untagged<'_, S> {
         let next = offset.saturating_add(in_front).saturating_add(TAG as usize);
         (front.is_empty() || self.0.read(offset, front))
             && (behind.is_empty() || self.0.read(next, behind))
-    }
-}
-
-const fn reason(error: WireError) -> MirrorDrop {
-    match error {
-        WireError::TooLong => MirrorDrop::TooLong,
-        WireError::Malformed => MirrorDrop::Incomplete,
-        WireError::Unreadable => MirrorDrop::NoMemory,
     }
 }

@@ -240,6 +240,7 @@ impl Tap {
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`.
+    #[inline(never)]
     pub fn copy(this: &SharedTap, traffic: &Traffic<'_>) {
         let mut records = Records::new(this, traffic);
         let mut workspace = None;

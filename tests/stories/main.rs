@@ -28,5 +28,6 @@ mod schedules;
 mod selftest;
 mod state;
 mod tap;
+mod territory;
 mod ui;
 mod verdict;

@@ -85,7 +85,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("ndis-lab: {error}");
+            program::output::complain(&*error);
             ExitCode::from(2)
         }
     }
@@ -99,11 +99,13 @@ fn parameter(text: &str) -> Result<(String, Parameter), String> {
 
 fn imports(file: &PathBuf) -> Result<bool, Box<dyn std::error::Error>> {
     let imports = ndis_lab::imports(file)?;
-    for import in &imports {
-        let mark = if import.known { ' ' } else { '!' };
-        println!("{mark} {import}");
-    }
     let missing = imports.iter().filter(|import| !import.known).count();
-    println!("{} imports, {missing} of them not in the lab", imports.len());
+    program::output::print(|out| {
+        for import in &imports {
+            let mark = if import.known { ' ' } else { '!' };
+            writeln!(out, "{mark} {import}")?;
+        }
+        writeln!(out, "{} imports, {missing} of them not in the lab", imports.len())
+    })?;
     Ok(missing == 0)
 }

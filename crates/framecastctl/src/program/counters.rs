@@ -40,7 +40,7 @@ pub(super) fn run(
         if json {
             show::line(&object(&now))?;
         } else {
-            println!("{}", difference(&before, &now));
+            show::lines(difference(&before, &now))?;
         }
         before = now;
     }

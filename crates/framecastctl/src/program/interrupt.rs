@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::show;
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// From now on the first one ends what is under way, so that files are whole; the second ends the
@@ -17,7 +19,7 @@ pub(super) fn install() {
         }
     });
     if let Err(error) = installed {
-        eprintln!("framecastctl: Ctrl-C will end it at once: {error}");
+        show::aside(format_args!("framecastctl: Ctrl-C will end it at once: {error}"));
     }
 }
 

@@ -27,9 +27,11 @@ pub(crate) fn run() -> i32 {
     let arguments = Arguments::parse_from(extcap::with_subcommand(std::env::args_os()));
     match carry_out(&arguments) {
         Ok(()) => 0,
+        // Its reader has seen enough.
+        Err(failure) if failure.is_broken_pipe() => 0,
         Err(failure) => {
             if let Some(message) = failure.message() {
-                eprintln!("framecastctl: {message}");
+                show::aside(format_args!("framecastctl: {message}"));
             }
             failure.exit_status()
         }

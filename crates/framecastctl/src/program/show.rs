@@ -26,6 +26,17 @@ pub(super) fn result(
     Ok(())
 }
 
+/// Prints lines.
+pub(super) fn lines(text: impl Display) -> Result<(), Failure> {
+    Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+/// Says something beside what is printed, where somebody listens.
+pub(super) fn aside(text: impl Display) {
+    // There is nobody else to be told.
+    let _said = writeln!(io::stderr(), "{text}");
+}
+
 /// Prints one JSON value on one line.
 pub(super) fn line(value: &impl Serialize) -> Result<(), Failure> {
     let mut out = io::stdout().lock();

@@ -1,6 +1,8 @@
 //! Help, and what is said where arguments or files cannot be used.
 
-use crate::stage::{Run, data, text};
+use std::io::pipe;
+
+use crate::stage::{Run, data, program, text};
 
 /// Every command, as its help is asked for.
 pub(crate) const COMMANDS: [&[&str]; 11] = [
@@ -122,4 +124,49 @@ fn what_describes_a_lab_is_checked() {
         assert_eq!(run.status, Some(2), "{arguments:?}: {}{}", run.printed, run.said);
         assert!(run.said.contains(said), "{arguments:?}: {}", run.said);
     }
+}
+
+/// Runs the program for a reader that is gone; `errors` says whether it took those, too.
+fn for_nobody(arguments: &[&str], errors: bool) -> Run {
+    let (reader, writer) = pipe().expect("a pipe");
+    drop(reader);
+    let mut command = program();
+    command.args(arguments).stdout(writer.try_clone().expect("another end"));
+    if errors {
+        command.stderr(writer);
+    }
+    Run::end(command.output().expect("it starts"))
+}
+
+#[test]
+fn it_ends_quietly_when_its_reader_is_gone() {
+    let mixed = data("mixed.pcap");
+    let adapter = format!("Uplink,wire-from={}", text(&mixed));
+    let lab = ["--lab", "--adapter", &adapter];
+    let extcap = ["extcap", "--extcap-interface", "framecast-all"];
+    let send = ["send", "Uplink", text(&mixed)];
+    let cases: [(&[&str], &[&str]); 14] = [
+        (&lab, &["adapters"]),
+        (&lab, &["counters", "--json"]),
+        (&lab, &["counters", "--watch"]),
+        (&lab, &["tap", "-c", "9"]),
+        (&lab, &["tap", "-w", "-"]),
+        (&lab, &["mirror", "list"]),
+        (&lab, &["selftest", "Uplink"]),
+        (&lab, &["send", "Uplink", text(&mixed), "--fast"]),
+        (&lab, &["extcap", "--extcap-interfaces"]),
+        (&send, &["--dry-run"]),
+        (&send, &["--dry-run", "-w", "-"]),
+        (&extcap, &["--extcap-dlts"]),
+        (&extcap, &["--extcap-config"]),
+        (&[], &["tap", "--help"]),
+    ];
+    for (first, rest) in cases {
+        let arguments = [first, rest].concat();
+        let run = for_nobody(&arguments, false);
+        assert_eq!((run.status, run.said.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+    // An error that nobody reads is still one.
+    assert_eq!(for_nobody(&["adapters"], true).status, Some(3));
+    assert_eq!(for_nobody(&["send", "Uplink", "/nowhere", "--dry-run"], true).status, Some(2));
 }

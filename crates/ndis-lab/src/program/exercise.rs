@@ -12,6 +12,7 @@ use ndis_lab::exercise::{Exercise, Interleaving, Outcome, Story};
 use ndis_lab::{Lab, Parameter};
 
 use super::Result;
+use super::output;
 use super::plan::Plan;
 use super::report::Report;
 use super::shortest::Shortest;
@@ -189,7 +190,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         let mut worker = Worker::new(worker_arguments(arguments));
         let outcome = worker.tell(&Story::with_fault(first, fault))?;
         report.count_seed();
-        show(&mut report, arguments, outcome, &ProgressBar::hidden());
+        show(&mut report, arguments, outcome, &ProgressBar::hidden())?;
     } else {
         let count = arguments.seeds.unwrap_or(if arguments.seed.is_some() { 1 } else { SEEDS });
         let plan = Plan::new(first..first.saturating_add(count), arguments.faults);
@@ -226,7 +227,7 @@ fn tell(arguments: &Arguments, plan: &Plan, bar: &ProgressBar, report: &mut Repo
             if let Some(fault) = outcome.fault {
                 bar.set_message(format!("seed {}, allocation {fault}", outcome.seed));
             }
-            show(report, arguments, outcome, bar);
+            show(report, arguments, outcome, bar)?;
             if done {
                 report.count_seed();
                 bar.inc(1);
@@ -237,13 +238,18 @@ fn tell(arguments: &Arguments, plan: &Plan, bar: &ProgressBar, report: &mut Repo
 }
 
 /// Adds what a story came to, and shows it at once if it is bad.
-fn show(report: &mut Report, arguments: &Arguments, outcome: Outcome, bar: &ProgressBar) {
+fn show(
+    report: &mut Report,
+    arguments: &Arguments,
+    outcome: Outcome,
+    bar: &ProgressBar,
+) -> Result<()> {
     if arguments.trace {
         report.keep_trace(&outcome);
     }
     if outcome.is_clean() {
         report.add_clean(&outcome);
-        return;
+        return Ok(());
     }
     let shortest = report.is_news(&outcome).then(|| {
         bar.set_message("looking for the shortest story that fails alike");
@@ -254,8 +260,9 @@ fn show(report: &mut Report, arguments: &Arguments, outcome: Outcome, bar: &Prog
     let replay = arguments.replay(&outcome);
     let text = report.add_failure(outcome, replay, shortest.flatten());
     if !arguments.json {
-        bar.suspend(|| println!("{text}"));
+        bar.suspend(|| output::print(|out| writeln!(out, "{text}")))?;
     }
+    Ok(())
 }
 
 fn worker_arguments(arguments: &Arguments) -> Vec<String> {

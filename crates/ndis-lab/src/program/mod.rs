@@ -7,9 +7,11 @@
 //! | `worker` | a process that tells stories, so that a driver that crashes ends only that |
 //! | `plan` | which stories are left to be told |
 //! | `report` | the verdict on stories |
+//! | `output` | what is printed |
 //! | `shortest` | the shortest story that fails alike |
 
 pub(crate) mod exercise;
+pub(crate) mod output;
 mod plan;
 mod report;
 pub(crate) mod run;

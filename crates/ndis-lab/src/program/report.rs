@@ -1,12 +1,14 @@
 //! The verdict on stories.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::path::Path;
 
 use ndis_lab::exercise::Outcome;
 use ndis_lab::{Event, Step};
 use serde::Serialize;
 
+use super::output;
 use super::shortest::Shortest;
 
 /// What stories came to.
@@ -113,21 +115,25 @@ impl Report {
     pub(crate) fn print(&mut self, cut_short: bool, json: bool) -> super::Result<()> {
         self.cut_short = cut_short;
         if json {
-            println!("{}", serde_json::to_string_pretty(self)?);
-            return Ok(());
+            let text = serde_json::to_string_pretty(self)?;
+            return Ok(output::print(|out| writeln!(out, "{text}"))?);
         }
+        Ok(output::print(|out| self.write(out))?)
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for line in &self.trace {
-            println!("{line}");
+            writeln!(out, "{line}")?;
         }
-        let Self { driver, seeds, stories, calls, failures, .. } = self;
+        let Self { driver, seeds, stories, calls, failures, cut_short, .. } = self;
         let result = match failures.len() {
             0 => "no rule was broken".to_owned(),
             1 => "1 story broke rules".to_owned(),
             count => format!("{count} stories broke rules"),
         };
-        println!("{driver}: {seeds} seeds, {stories} stories, {calls} calls: {result}");
-        if cut_short {
-            println!("the other seeds were left out: this is enough to begin with");
+        writeln!(out, "{driver}: {seeds} seeds, {stories} stories, {calls} calls: {result}")?;
+        if *cut_short {
+            writeln!(out, "the other seeds were left out: this is enough to begin with")?;
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use pcap_file::DataLink;
 use pcap_file::pcap::{PcapPacket, PcapReader, PcapWriter};
 use pcap_file::pcapng::{Block, PcapNgReader};
 
+use super::output;
 use crate::{Direction, RunArguments};
 
 /// How many frames go in one chain.
@@ -50,18 +51,21 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<bool, Box<dyn Error>> {
     if let Some(out) = &arguments.out {
         write_ends(out, &stack)?;
     }
-    println!("{} frames in", frames.len());
-    println!("{} frames on the wire, {} above", stack.wire().len(), stack.received_above().len());
+    let (wire, above) = (stack.wire().len(), stack.received_above().len());
     stack.pause();
     stack.detach();
     let verdict = driver.unload();
-    if arguments.trace {
-        println!("{}", Event::COLUMNS);
-        for event in lab.trace() {
-            println!("{event}");
+    output::print(|out| {
+        writeln!(out, "{} frames in", frames.len())?;
+        writeln!(out, "{wire} frames on the wire, {above} above")?;
+        if arguments.trace {
+            writeln!(out, "{}", Event::COLUMNS)?;
+            for event in lab.trace() {
+                writeln!(out, "{event}")?;
+            }
         }
-    }
-    print!("{:#?}\n{verdict}", lab.counters());
+        write!(out, "{:#?}\n{verdict}", lab.counters())
+    })?;
     Ok(verdict.is_clean())
 }
 

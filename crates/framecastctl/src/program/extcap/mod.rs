@@ -100,17 +100,16 @@ pub(super) fn run(
     environment: &EnvironmentArguments,
 ) -> Result<(), Failure> {
     if arguments.extcap_interfaces {
-        println!("{}", interfaces(environment)?);
-        return Ok(());
+        return show::lines(interfaces(environment)?);
     }
     let Some(interface) = &arguments.extcap_interface else {
         let message = "Wireshark starts this by itself; copy the program into its extcap folder";
         return Err(Failure::Usage(message.to_owned()));
     };
     if arguments.extcap_dlts {
-        println!("dlt {{number=1}}{{name=EN10MB}}{{display=Ethernet}}");
+        show::lines("dlt {number=1}{name=EN10MB}{display=Ethernet}")?;
     } else if arguments.extcap_config {
-        print!("{}", choices());
+        show::lines(choices())?;
     } else if arguments.capture {
         let Some(fifo) = &arguments.fifo else {
             return Err(Failure::Usage("--capture needs --fifo".to_owned()));
@@ -121,7 +120,7 @@ pub(super) fn run(
     } else if let Some(expression) = &arguments.extcap_capture_filter {
         // A line says what is wrong with it; none that nothing is.
         if let Err(error) = Filter::compile(expression) {
-            println!("{error}");
+            show::lines(error)?;
         }
     }
     Ok(())
@@ -172,8 +171,7 @@ arg {{number=1}}{{call=--without-ours}}{{display=Leave out what Framecast origin
 arg {{number=2}}{{call=--snaplen}}{{display=Snap length}}{{type=unsigned}}{{range=1,262144}}\
 {{default=262144}}{{tooltip=Bytes to copy of each frame, at most}}
 arg {{number=3}}{{call=--buffer}}{{display=Buffer}}{{type=unsigned}}{{range={least},{most}}}\
-{{default={}}}{{tooltip=Bytes of the driver's buffer}}
-",
+{{default={}}}{{tooltip=Bytes of the driver's buffer}}",
         tap::BUFFER
     )
 }

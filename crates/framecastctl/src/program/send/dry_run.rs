@@ -73,7 +73,7 @@ impl Total {
         );
         if arguments.write.as_deref().is_some_and(output::is_standard) {
             // Standard output has the frames.
-            eprintln!("{text}");
+            show::aside(text);
             return Ok(());
         }
         let value = json!({

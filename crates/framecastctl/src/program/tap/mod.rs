@@ -208,7 +208,7 @@ fn summary(
     );
     if beside {
         // Standard output has the frames.
-        eprintln!("{text}");
+        show::aside(text);
         return Ok(());
     }
     let value = json!({

@@ -1,15 +1,23 @@
-//! The control interface as a header for C, as a C compiler sees it.
+//! The control interface as a header for C and C++, as compilers see it.
 
 use anyhow::{Context, Result, ensure};
 use std::{fs, path::Path, process::Command};
 use xtask::{header, workspace::Workspace};
 
-/// Whether the compiler takes a header, and holds what it asserts.
-fn compile(header: &Path) -> Result<()> {
-    let mut command = Command::new("cc");
-    command.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c"]);
-    let output = command.arg(header).output().context("cannot start the C compiler")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+/// Every compiler that looks at a header, with the language that it takes it for.
+const COMPILERS: [(&str, &[&str]); 4] = [
+    ("cc", &["-std=c11", "-x", "c"]),
+    ("c++", &["-std=c++17", "-x", "c++"]),
+    ("clang", &["-std=c11", "-x", "c"]),
+    ("clang++", &["-std=c++17", "-x", "c++"]),
+];
+
+/// Whether a compiler takes a header, and holds what it asserts.
+fn compile(header: &Path, (compiler, language): (&str, &[&str])) -> Result<()> {
+    let mut command = Command::new(compiler);
+    command.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"]).args(language);
+    let output = command.arg(header).output().with_context(|| format!("no {compiler}"))?;
+    ensure!(output.status.success(), "{compiler}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
 
@@ -22,8 +30,9 @@ fn the_header_is_that_of_the_protocol() -> Result<()> {
 }
 
 #[test]
-fn a_c_compiler_lays_it_out_as_the_driver_does() -> Result<()> {
-    compile(&Workspace::here().root().join(header::PATH))
+fn compilers_of_c_and_cpp_lay_it_out_as_the_driver_does() -> Result<()> {
+    let header = Workspace::here().root().join(header::PATH);
+    COMPILERS.into_iter().try_for_each(|compiler| compile(&header, compiler))
 }
 
 #[test]
@@ -38,7 +47,10 @@ fn another_layout_does_not_compile() -> Result<()> {
     ] {
         ensure!(text.contains(old), "no {old}");
         fs::write(&path, text.replacen(old, new, 1))?;
-        assert!(compile(&path).is_err(), "{new} for {old}");
+        for compiler in COMPILERS {
+            let error = compile(&path, compiler).expect_err(new).to_string();
+            assert!(error.contains("assert"), "{new} for {old}: {error}");
+        }
     }
     Ok(())
 }

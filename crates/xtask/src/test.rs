@@ -5,13 +5,15 @@ use anyhow::Result;
 use crate::{ctl, driver, progress, setup, workspace::Workspace};
 
 /// Commands that succeed where the programs are that the tests ask, and their packages.
-const PROGRAMS: [(&[&str], &str); 12] = [
+const PROGRAMS: [(&[&str], &str); 14] = [
     (&["tshark", "--version"], "tshark"),
     (&["editcap", "--version"], "wireshark-common"),
     (&["tcpdump", "--version"], "tcpdump"),
     (&["exiftool", "-ver"], "libimage-exiftool-perl"),
     (&["osslsigncode", "--version"], "osslsigncode"),
     (&["/usr/bin/python3", "-c", "import scapy.layers.inet6"], "python3-scapy"),
+    (&["c++", "--version"], "g++"),
+    (&["clang++", "--version"], "clang"),
     (&["ip", "-V"], "iproute2"),
     (&["ethtool", "--version"], "ethtool"),
     (&["ping", "-V"], "iputils-ping"),

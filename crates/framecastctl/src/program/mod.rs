@@ -2,6 +2,7 @@
 
 mod adapters;
 mod arguments;
+mod clock;
 mod counters;
 mod environment;
 mod extcap;

@@ -1,6 +1,6 @@
 //! `tap`.
 
-use std::{fs, process::Stdio, thread};
+use std::{fs, path::PathBuf, process::Stdio, thread};
 
 use framecastctl::capture::{CaptureWriter, Interface, WrittenFrame};
 use tempfile::tempdir;
@@ -128,23 +128,37 @@ fn a_tap_ends_after_so_many_frames_bytes_or_seconds() {
     run.expect_done();
 }
 
+/// The time of day here, to the second, as a number.
+fn clock() -> u64 {
+    tool("date", "coreutils", &["+%Y%m%d%H%M%S"]).trim().parse().expect("a time")
+}
+
 #[test]
 fn a_ring_keeps_the_last_files() {
     let folder = tempdir().expect("a folder");
     let file = folder.path().join("ring.pcapng");
     let adapter = fed();
     let ring = ["-b", "packets:100", "-b", "files:3", "--json"];
+    let begun = clock();
     let tap = ["--adapter", &adapter, "tap", "-w", text(&file)];
     let run = Run::in_lab(&[tap.as_slice(), &ring].concat());
-    let names = ["ring_00010.pcapng", "ring_00011.pcapng", "ring_00012.pcapng"];
-    let kept: Vec<_> = names.iter().map(|name| folder.path().join(name)).collect();
-    assert_eq!(run.expect_done().json()["files"], serde_json::json!(kept));
+    let files = run.expect_done().json()["files"].clone();
+    let kept: Vec<PathBuf> = serde_json::from_value(files).expect("paths");
     let mut left: Vec<_> = fs::read_dir(folder.path())
         .expect("a folder")
-        .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
+        .map(|entry| entry.expect("an entry").path())
         .collect();
     left.sort();
-    assert_eq!(left, names);
+    assert_eq!(left, kept);
+    // Named by number and time, as dumpcap names them.
+    let now = clock();
+    for (number, file) in (10..).zip(&kept) {
+        let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
+        let time = name.strip_prefix(&format!("ring_000{number}_")).expect("its number");
+        let time: u64 = time.strip_suffix(".pcapng").expect("its end").parse().expect("a time");
+        assert!((begun..=now).contains(&time), "{name}: {begun} to {now}");
+    }
+    assert_eq!(kept.len(), 3);
     let last: Vec<_> = kept.iter().flat_map(|file| frames(file)).collect();
     assert_eq!(last, frames(&data("mixed.pcap"))[900..]);
 }

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     sync::OnceLock,
 };
 
@@ -48,9 +48,18 @@ fn wine(arguments: &[&str]) -> Command {
     wine
 }
 
+/// Runs the program to its own end: what Wine starts beside it keeps its standard output open for
+/// minutes, which is why that is no pipe.
 #[track_caller]
 fn start(arguments: &[&str]) -> Run {
-    let mut run = Run::end(wine(arguments).output().expect("install wine64"));
+    let folder = tempdir().expect("a folder");
+    let [output, errors] = ["output", "errors"].map(|name| folder.path().join(name));
+    let file = |path| fs::File::create(path).expect("a file");
+    let mut wine = wine(arguments);
+    let status = wine.stdin(Stdio::null()).stdout(file(&output)).stderr(file(&errors)).status();
+    let status = status.expect("install wine64");
+    let read = |path| fs::read(path).expect("a file");
+    let mut run = Run::end(Output { status, stdout: read(&output), stderr: read(&errors) });
     // Wine's own remarks.
     let lines = run.said.lines().filter(|line| !line.starts_with("wine"));
     run.said = lines.collect::<Vec<_>>().join("\n");
@@ -145,12 +154,15 @@ fn captures_are_written_as_elsewhere() {
         let once = [frames(&mixed), frames(&large)].concat();
         assert!(frames(&here) == [once.clone(), once].concat(), "{more:?}");
     }
-    // Bytes come and go through pipes as they are.
+    // Bytes of standard input and output come and go as they are.
     let input = fs::File::open(&mixed).expect("a capture");
     let mut wine = wine(&["send", "Uplink", "-", "--dry-run", "-w", "-"]);
-    let piped = wine.stdin(Stdio::from(input)).output().expect("it starts");
-    fs::write(&here, piped.stdout).expect("written");
-    assert!(frames(&here) == frames(&mixed));
+    let piped = wine
+        .stderr(Stdio::null())
+        .stdin(input)
+        .stdout(fs::File::create(&here).expect("a file"))
+        .status();
+    assert!(piped.expect("it starts").success() && frames(&here) == frames(&mixed));
 }
 
 #[test]

@@ -229,18 +229,27 @@ fn record<T: Transport>(
     environment: &Environment,
 ) -> Result<(), Failure> {
     let start = Instant::now();
-    let mut lost = 0;
+    let (mut lost, mut left_out) = (0, 0_u64);
     loop {
         let over = environment.traffic_is_over();
         let mut any = false;
         let held = toolbar.is_held();
+        if !held && left_out > 0 {
+            toolbar.log(&format!("{} left out while on hold", show::count(left_out, "frame")));
+            left_out = 0;
+        }
         for frame in tap.read()? {
             any = true;
-            if !held {
+            if held {
+                left_out += 1;
+            } else {
                 file.write(&frame)?;
             }
         }
         file.flush(start.elapsed())?;
+        if held && any {
+            toolbar.show(&format!("on hold: {} left out", show::count(left_out, "frame")));
+        }
         let now = tap.counts().lost();
         if now > lost {
             toolbar.warn(&format!("{now} frames lost: Wireshark is slower than the network"));

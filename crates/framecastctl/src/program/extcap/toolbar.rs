@@ -62,6 +62,11 @@ impl Toolbar {
     /// Adds a line to the log, and shows it on the status bar.
     pub(super) fn warn(&mut self, line: &str) {
         self.log(line);
+        self.show(line);
+    }
+
+    /// Shows a line on the status bar.
+    pub(super) fn show(&mut self, line: &str) {
         self.say(LOG, Command::StatusBar, line);
     }
 

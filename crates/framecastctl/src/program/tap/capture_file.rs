@@ -2,7 +2,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fs,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use framecastctl::{
@@ -12,6 +12,7 @@ use framecastctl::{
 
 use super::{Named, Sink, condition::Condition};
 use crate::program::{
+    clock,
     failure::Failure,
     output::{self, Output},
 };
@@ -72,7 +73,7 @@ impl CaptureFile {
         Ok(self.part.as_mut().expect("it is there by now"))
     }
 
-    /// The name of the file: of a ring, with its number, as dumpcap counts.
+    /// The name of the file: of a ring, with its number and the time, as dumpcap has them.
     fn path(&self) -> PathBuf {
         if self.ring.is_empty() {
             return self.base.clone();
@@ -82,7 +83,8 @@ impl CaptureFile {
         };
         let (stem, extension) = (part(self.base.file_stem()), part(self.base.extension()));
         let dot = if extension.is_empty() { "" } else { "." };
-        self.base.with_file_name(format!("{stem}_{:05}{dot}{extension}", self.begun))
+        let time = clock::local(clock::now()).format("%Y%m%d%H%M%S");
+        self.base.with_file_name(format!("{stem}_{:05}_{time}{dot}{extension}", self.begun))
     }
 
     /// Removes the files that are not to be kept any more.
@@ -154,7 +156,8 @@ impl Part {
         let target = output::create(path).map_err(|error| wrong(error.into()))?;
         let writer = CaptureWriter::new(target).map_err(wrong)?;
         let interfaces = HashMap::new();
-        let mut part = Self { path: path.to_owned(), writer, interfaces, frames: 0, start: now() };
+        let mut part =
+            Self { path: path.to_owned(), writer, interfaces, frames: 0, start: clock::now() };
         for luid in named.luids() {
             part.interface(luid, named)?;
         }
@@ -179,11 +182,10 @@ impl Part {
     fn write(&mut self, frame: &TappedFrame<&[u8]>, named: &Named) -> Result<(), Failure> {
         let luid = frame.adapter();
         let interface = self.interface(luid, named)?;
-        // With several adapters nobody knows whose frames were lost.
-        let alone = named.count() == 1;
         let lost = u64::from(frame.lost());
         let mut remarks = Vec::new();
-        if lost > 0 && !alone {
+        // With several adapters nobody knows whose frames were lost.
+        if lost > 0 && named.count() > 1 {
             remarks.push(format!("{lost} frames of the tapped adapters were lost before this one"));
         }
         if frame.is_incomplete() {
@@ -199,14 +201,14 @@ impl Part {
             length: frame.length(),
             bytes: frame.bytes,
             received: Some(frame.is_received()),
-            lost: if alone { lost } else { 0 },
+            lost,
             comment: (!remark.is_empty()).then_some(remark.as_str()),
         };
         self.writer.write(&written).map_err(|source| self.wrong(source))?;
         self.frames += 1;
         if let Some((_, delivered, dropped)) = self.interfaces.get_mut(&luid) {
             *delivered += 1;
-            *dropped += if alone { lost } else { 0 };
+            *dropped += lost;
         }
         Ok(())
     }
@@ -218,7 +220,7 @@ impl Part {
 
     /// Writes what was counted; with `counts` it is the last file, and with `whole` the only one.
     fn finish(mut self, counts: Option<&TapCounts>, whole: bool) -> Result<(), Failure> {
-        let times = (self.start, now());
+        let times = (self.start, clock::now());
         let alone = self.interfaces.len() == 1;
         let mut interfaces: Vec<_> = self.interfaces.values().copied().collect();
         interfaces.sort_unstable();
@@ -237,6 +239,65 @@ impl Part {
     }
 }
 
-fn now() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, io::BufReader};
+
+    use framecastctl::Adapter;
+    use pcap_file::pcapng::{
+        Block, PcapNgReader,
+        blocks::{
+            enhanced_packet::EnhancedPacketOption, interface_statistics::InterfaceStatisticsOption,
+        },
+    };
+    use protocol::TapRecord;
+
+    use super::*;
+
+    /// What a capture of these frames, each of the adapter of a LUID and behind so many lost ones,
+    /// says was lost: before each frame, and on each interface.
+    fn told(luids: &[u64], frames: &[(u64, u32)]) -> (Vec<Option<u64>>, Vec<u64>) {
+        let path = std::env::temp_dir().join(format!("{}-{luids:?}.pcapng", std::process::id()));
+        let adapter = |&luid| Adapter { luid, ..Adapter::default() };
+        let named = Named::new(luids.iter().map(adapter).collect(), None, 0);
+        let mut file = CaptureFile::create(&path, &[], named).expect("a file");
+        for &(luid, lost) in frames {
+            let record = TapRecord { luid, lost, length: 60, captured: 60, ..TapRecord::default() };
+            file.write(&TappedFrame { record, bytes: &[0; 60] }).expect("written");
+        }
+        let counts = TapCounts { buffer_full: 9, ..TapCounts::default() };
+        file.finish(&counts).expect("written");
+        let reader = BufReader::new(File::open(&path).expect("a file"));
+        fs::remove_file(&path).expect("removed");
+        let mut reader = PcapNgReader::new(reader).expect("a capture");
+        let (mut before, mut on) = (Vec::new(), Vec::new());
+        while let Some(block) = reader.next_block() {
+            match block.expect("a block").0 {
+                Block::EnhancedPacket(packet) => {
+                    before.push(packet.options.iter().find_map(|option| match option {
+                        EnhancedPacketOption::DropCount(lost) => Some(*lost),
+                        _ => None,
+                    }));
+                }
+                Block::InterfaceStatistics(statistics) => {
+                    on.extend(statistics.options.iter().filter_map(|option| match option {
+                        InterfaceStatisticsOption::IsbIfDrop(lost) => Some(*lost),
+                        _ => None,
+                    }));
+                }
+                _ => {}
+            }
+        }
+        (before, on)
+    }
+
+    #[test]
+    fn frames_tell_what_was_lost_before_them_and_interfaces_what_was_in_all() {
+        // The driver lost two more behind the last frame.
+        let frames = [(1, 0), (1, 3), (1, 4)];
+        assert_eq!(told(&[1], &frames), (vec![None, Some(3), Some(4)], vec![9]));
+        // Nobody knows whose those are.
+        let frames = [(1, 0), (2, 3), (1, 4), (2, 0)];
+        assert_eq!(told(&[1, 2], &frames), (vec![None, Some(3), Some(4), None], vec![4, 3]));
+    }
 }

@@ -8,7 +8,7 @@ use framecastctl::{TapCounts, TappedFrame};
 use serde_json::json;
 
 use super::{Named, Sink};
-use crate::program::failure::Failure;
+use crate::program::{clock, failure::Failure};
 
 /// Prints a line for each frame.
 pub(super) struct Lines {
@@ -22,13 +22,11 @@ impl Lines {
     }
 
     fn text(&self, frame: &TappedFrame<&[u8]>) -> String {
-        let seconds = frame.time().as_secs();
-        let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
         let way = if frame.is_received() { "in " } else { "out" };
         let ours = if frame.is_ours() { " originated here" } else { "" };
         format!(
-            "{hour:02}:{minute:02}:{second:02}.{:06} {} {way} {}, {} bytes{ours}",
-            frame.time().subsec_micros(),
+            "{} {} {way} {}, {} bytes{ours}",
+            clock::local(frame.time()).format("%H:%M:%S%.6f"),
             self.named.name(frame.adapter()),
             header(frame.bytes),
             frame.length(),

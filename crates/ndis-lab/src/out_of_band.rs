@@ -105,6 +105,50 @@ fn either(result: Option<bool>, failed: u32, succeeded: u32) -> u64 {
 }
 
 impl OutOfBand {
+    /// What travels beside a send, from the out-of-band information of its list.
+    #[must_use]
+    pub fn of_send(all: &[u64; 28]) -> Vec<Self> {
+        let bits = |value: u64, from: u32, width: u32| value >> from & ((1 << width) - 1);
+        let bit = |value, from| bits(value, from, 1) != 0;
+        let number = |value, from, width| u16::try_from(bits(value, from, width)).unwrap_or(0);
+        let segment = |value| u32::try_from(bits(value, 0, 20)).unwrap_or(0);
+        let version = |is_v6| if is_v6 { IpVersion::V6 } else { IpVersion::V4 };
+        let mut found = Vec::new();
+        let tag = all[information::IEEE_8021Q];
+        if tag != 0 {
+            let priority = u8::try_from(bits(tag, 0, 3)).unwrap_or(0);
+            let (canonical_format, id) = (bit(tag, 3), number(tag, 4, 12));
+            found.push(Self::Vlan { priority, canonical_format, id });
+        }
+        let checksum = all[information::CHECKSUM];
+        if bits(checksum, 0, 2) != 0 {
+            found.push(Self::ChecksumRequest {
+                version: version(bit(checksum, 1)),
+                ip_header: bit(checksum, 4),
+                tcp: bit(checksum, 2),
+                udp: bit(checksum, 3),
+                tcp_header_offset: number(checksum, 16, 10),
+            });
+        }
+        let large = all[information::LARGE_SEND];
+        let (size, tcp_header_offset) = (segment(large), number(large, 20, 10));
+        if large != 0 && bit(large, 30) {
+            let version = version(bit(large, 31));
+            found.push(Self::LargeSendV2 { segment: size, tcp_header_offset, version });
+        } else if large != 0 {
+            found.push(Self::LargeSendV1 { segment: size, tcp_header_offset });
+        }
+        let datagrams = all[information::UDP_SEGMENTATION];
+        if datagrams != 0 {
+            found.push(Self::UdpSegmentation {
+                segment: segment(datagrams),
+                udp_header_offset: number(datagrams, 20, 10),
+                version: version(bit(datagrams, 31)),
+            });
+        }
+        found
+    }
+
     /// Where it stands; see [`information`].
     #[must_use]
     pub const fn index(self) -> usize {
@@ -197,6 +241,32 @@ mod tests {
         assert_eq!((datagrams.index(), datagrams.value()), (22, 34 << 20 | 512));
         let coalesced = OutOfBand::Coalesced { segments: 3, duplicate_acks: 1 };
         assert_eq!((coalesced.index(), coalesced.value()), (22, 1 << 16 | 3));
+    }
+
+    #[test]
+    fn what_travels_beside_a_send_is_read_as_it_was_written() {
+        let (version, tcp_header_offset) = (IpVersion::V6, 74);
+        let vlan = OutOfBand::Vlan { priority: 5, canonical_format: true, id: 0x123 };
+        let all = [
+            OutOfBand::ChecksumRequest {
+                version,
+                ip_header: false,
+                tcp: false,
+                udp: true,
+                tcp_header_offset,
+            },
+            OutOfBand::LargeSendV1 { segment: 1460, tcp_header_offset },
+            OutOfBand::LargeSendV2 { segment: 0xF_FFFF, tcp_header_offset, version },
+            OutOfBand::UdpSegmentation { segment: 512, udp_header_offset: 34, version },
+        ];
+        for one in all {
+            let mut information = [0; 28];
+            for beside in [vlan, one] {
+                information[beside.index()] = beside.value();
+            }
+            assert_eq!(OutOfBand::of_send(&information), [vlan, one]);
+        }
+        assert_eq!(OutOfBand::of_send(&[0; 28]), []);
     }
 
     #[test]

@@ -3,10 +3,10 @@ use std::str::FromStr;
 use ndis_lab::AdapterConfig;
 use serde::Deserialize;
 
-use super::{EndSpec, SpecError, TapSpec, Timing};
+use super::{EndSpec, Hardware, SpecError, TapSpec, Timing};
 
 /// The keys of a description on the command line.
-pub(crate) const KEYS: [&str; 13] = [
+pub(crate) const KEYS: [&str; 14] = [
     "name",
     "mac",
     "mtu",
@@ -14,6 +14,7 @@ pub(crate) const KEYS: [&str; 13] = [
     "context",
     "speed",
     "timing",
+    "offloads",
     "wire-from",
     "wire-to",
     "wire-tap",
@@ -49,6 +50,8 @@ pub struct AdapterSpec {
     pub speed: Option<u64>,
     /// When the frames of captures come.
     pub timing: Timing,
+    /// What it does in hardware.
+    pub offloads: Hardware,
     /// The network below it.
     pub wire: EndSpec,
     /// The host above it.
@@ -95,6 +98,13 @@ impl AdapterSpec {
                     "fast" => Timing::Fast,
                     "original" => Timing::Original,
                     _ => return Err(wrong("timing", "it takes fast or original")),
+                }
+            }
+            "offloads" => {
+                self.offloads = match value {
+                    "none" => Hardware::None,
+                    "all" => Hardware::All,
+                    _ => return Err(wrong("offloads", "it takes none or all")),
                 }
             }
             "wire-from" => self.wire.from = Some(value.into()),
@@ -147,7 +157,7 @@ mod tests {
     #[test]
     fn every_key_is_taken() {
         let text = "Uplink,mac=02-00-5E-10-00-09,mtu=9000,backfill=256,context=64,speed=100,\
-                    timing=original,wire-from=a,wire-to=b,wire-tap=c@d,above-from=e,above-to=f,\
+                    timing=original,offloads=all,wire-from=a,wire-to=b,wire-tap=c@d,above-from=e,above-to=f,\
                     above-tap=g@/proc/1/ns/net";
         let spec: AdapterSpec = text.parse().expect("a description");
         let tap = |name: &str, namespace: &str| {
@@ -161,6 +171,7 @@ mod tests {
             context: 64,
             speed: Some(100),
             timing: Timing::Original,
+            offloads: Hardware::All,
             wire: EndSpec {
                 from: Some("a".into()),
                 to: Some("b".into()),
@@ -185,6 +196,7 @@ mod tests {
             ("a,mac=2:0:5e:10:0:1", "'2:0:5e:10:0:1'"),
             ("a,mtu=-1", "'-1'"),
             ("a,timing=slow", "'slow'"),
+            ("a,offloads=lso", "'lso'"),
         ] {
             let error = text.parse::<AdapterSpec>().expect_err("no description").to_string();
             assert!(error.contains(part), "{error}");

@@ -8,7 +8,7 @@ use serde::Deserialize;
 pub struct EndSpec {
     /// A capture whose frames come from this end, in their order.
     pub from: Option<PathBuf>,
-    /// A capture that takes the frames that arrive at this end.
+    /// A capture that takes the frames that arrive at this end, as the driver handed them on.
     pub to: Option<PathBuf>,
     /// A TAP device that this end is connected to, both ways.
     pub tap: Option<TapSpec>,
@@ -51,4 +51,16 @@ pub enum Timing {
     Fast,
     /// With the pauses that the capture has between them.
     Original,
+}
+
+/// What an adapter does in hardware for the frames of TAP devices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hardware {
+    /// Nothing: frames cross the driver as they are on the wire.
+    #[default]
+    None,
+    /// Checksums, large sends of TCP and of UDP, and 802.1Q tags: what the host leaves to the
+    /// adapter crosses the driver beside the frames, and is done below it.
+    All,
 }

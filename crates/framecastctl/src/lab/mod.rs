@@ -13,6 +13,7 @@ mod driver_file;
 mod end_spec;
 mod error;
 mod host;
+mod offload;
 mod port;
 mod traffic;
 
@@ -20,6 +21,6 @@ pub use adapter_spec::AdapterSpec;
 pub use config::Config;
 pub use device::Device;
 pub use driver_file::driver_file;
-pub use end_spec::{EndSpec, TapSpec, Timing};
+pub use end_spec::{EndSpec, Hardware, TapSpec, Timing};
 pub use error::{LabError, SpecError};
 pub use host::Host;

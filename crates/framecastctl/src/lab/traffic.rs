@@ -1,6 +1,7 @@
 //! What comes from the ends of the adapters' stacks, and where what arrives there goes.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::BufWriter,
     path::{Path, PathBuf},
@@ -12,13 +13,17 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use ndis_lab::{Frame, Lab, Stack};
+use ndis_lab::{Frame, Lab, NblSpec, Stack};
+use tun_rs::VirtioNetHdr;
 
-use super::{AdapterSpec, EndSpec, LabError, Timing, port::Port};
+use super::{AdapterSpec, EndSpec, LabError, Timing, offload, port::Port};
 use crate::capture::{CaptureReader, CaptureWriter, CapturedFrame, Interface, WrittenFrame};
 
 /// How many frames of a capture come in one chain.
 const CHAIN: usize = 32;
+
+/// Bytes that Linux hands over in one piece, at most: a packet of IP, and what is in front of it.
+const LONGEST: usize = (1 << 16) + 64;
 
 /// How often a thread looks whether there is something to do.
 const STEP: Duration = Duration::from_micros(300);
@@ -31,7 +36,7 @@ enum Side {
 }
 
 impl Side {
-    fn bring(self, stack: &Stack, frames: Vec<Vec<u8>>) {
+    fn bring<L: Into<NblSpec>>(self, stack: &Stack, frames: Vec<L>) {
         match self {
             Self::Wire => stack.indicate_from_below(frames, false),
             Self::Above => stack.send_from_above(frames),
@@ -93,7 +98,7 @@ impl Traffic {
         let mut ends = Vec::new();
         for (stack, spec) in stacks.iter().zip(specs) {
             for (side, end) in [(Side::Wire, &spec.wire), (Side::Above, &spec.above)] {
-                ends.push(End::open(stack, side, end, spec.timing)?);
+                ends.push(End::open(stack, side, end, spec)?);
             }
         }
         for end in &ends {
@@ -170,7 +175,12 @@ struct End {
 }
 
 impl End {
-    fn open(stack: &Stack, side: Side, spec: &EndSpec, timing: Timing) -> Result<Self, LabError> {
+    fn open(
+        stack: &Stack,
+        side: Side,
+        spec: &EndSpec,
+        adapter: &AdapterSpec,
+    ) -> Result<Self, LabError> {
         let config = stack.config();
         let source = match &spec.from {
             Some(file) => {
@@ -190,10 +200,10 @@ impl End {
             mac[3] ^= 0x80;
         }
         let port = match &spec.tap {
-            Some(tap) => Some(Port::open(tap, mac, config.mtu)?),
+            Some(tap) => Some(Port::open(tap, mac, config.mtu, adapter.offloads)?),
             None => None,
         };
-        Ok(Self { stack: stack.clone(), side, source, sink, port, timing })
+        Ok(Self { stack: stack.clone(), side, source, sink, port, timing: adapter.timing })
     }
 }
 
@@ -280,9 +290,16 @@ fn play(
 
 /// Brings what the system sends on a TAP device.
 fn listen(stack: &Stack, side: Side, port: &Port) -> Result<(), LabError> {
-    let mut buffer = vec![0; 1 << 16];
-    while let Some(length) = port.receive(&mut buffer)? {
-        side.bring(stack, vec![buffer.get(..length).unwrap_or_default().to_vec()]);
+    let mut buffer = vec![0; LONGEST];
+    while let Some((header, bytes)) = port.receive(&mut buffer)? {
+        match side {
+            Side::Above => side.bring(stack, vec![offload::sent(header, bytes)]),
+            Side::Wire => {
+                let mut frames = Vec::new();
+                offload::on_the_wire(header, bytes, |frame| frames.push(frame));
+                side.bring(stack, frames);
+            }
+        }
     }
     Ok(())
 }
@@ -303,7 +320,11 @@ fn drain(
         }
         if let Some(port) = port {
             for frame in &frames {
-                port.send(&frame.bytes)?;
+                let (header, bytes) = match side {
+                    Side::Wire => offload::handed_on(frame),
+                    Side::Above => (VirtioNetHdr::default(), Cow::Borrowed(&*frame.bytes)),
+                };
+                port.send(header, &bytes)?;
             }
         }
         if last {

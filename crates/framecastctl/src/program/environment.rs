@@ -21,7 +21,7 @@ pub(super) struct EnvironmentArguments {
     #[arg(long, global = true, value_name = "FILE.sys")]
     driver: Option<PathBuf>,
     /// An adapter there: NAME,KEY=VALUE,…; one, 'Lab 1', where none is given. Keys: mac, mtu,
-    /// backfill, context, speed, timing, and wire- and above- with from, to or tap
+    /// backfill, context, speed, timing, offloads, and wire- and above- with from, to or tap
     #[arg(long = "adapter", global = true, value_name = "SPEC")]
     lab_adapters: Vec<String>,
     /// A TOML file that describes all of that

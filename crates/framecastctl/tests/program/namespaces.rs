@@ -117,9 +117,18 @@ impl Between {
     /// Starts the program with this command, and gives both ends addresses.
     #[track_caller]
     fn run(command: &[&str]) -> Self {
+        let between = Self::start("backfill=256,context=64", command);
+        between.namespaces.on_host("ip address add 192.0.2.1/24 dev host0");
+        between.namespaces.on_network("ip address add 192.0.2.2/24 dev net0");
+        between
+    }
+
+    /// Starts the program with this command, on an adapter that is like this.
+    #[track_caller]
+    fn start(adapter: &str, command: &[&str]) -> Self {
         let namespaces = Namespaces::new();
         let adapter = format!(
-            "Uplink,backfill=256,context=64,above-tap=host0,wire-tap=net0@/proc/{}/ns/net",
+            "Uplink,{adapter},above-tap=host0,wire-tap=net0@/proc/{}/ns/net",
             namespaces.network
         );
         let mut inside = Namespaces::command(namespaces.host, env!("CARGO_BIN_EXE_framecastctl"));
@@ -136,8 +145,6 @@ impl Between {
             };
             there(between.namespaces.host, "host0") && there(between.namespaces.network, "net0")
         });
-        between.namespaces.on_host("ip address add 192.0.2.1/24 dev host0");
-        between.namespaces.on_network("ip address add 192.0.2.2/24 dev net0");
         between
     }
 
@@ -155,12 +162,12 @@ impl Between {
         }
     }
 
-    /// Records what reaches the network.
+    /// Records what passes a device in the namespace of a process, in the file `DEVICE.pcap`.
     #[track_caller]
-    fn record(&self, filter: &str) -> Ended {
-        let file = self.file("network.pcap");
-        let mut command = Namespaces::command(self.namespaces.network, "dumpcap");
-        command.args(["-q", "-P", "-i", "net0", "-f", filter, "-w", text(&file)]);
+    fn record(&self, process: u32, device: &str, filter: &str) -> Ended {
+        let file = self.file(&format!("{device}.pcap"));
+        let mut command = Namespaces::command(process, "dumpcap");
+        command.args(["-q", "-P", "-i", device, "-f", filter, "-w", text(&file)]);
         let recording =
             Ended(command.stderr(Stdio::null()).spawn().expect("install wireshark-common"));
         wait("dumpcap", || fs::metadata(&file).is_ok_and(|file| file.len() >= 24));
@@ -183,6 +190,24 @@ impl Between {
     }
 }
 
+/// Serves the files of a folder from an address, in the namespace of a process.
+#[track_caller]
+fn serve(process: u32, address: &str, folder: &str) -> Ended {
+    let mut python = Namespaces::command(process, "python3");
+    python.args(["-m", "http.server", "--bind", address, "--directory", folder, "8000"]);
+    let serving = python.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    Ended(serving.expect("install python3"))
+}
+
+/// The command that fetches what is served there.
+fn fetch(address: &str, to: &Path) -> String {
+    format!(
+        "curl --silent --show-error --retry 20 --retry-connrefused --retry-delay 1 --max-time 60 \
+         --output {} http://{address}:8000/served",
+        text(to)
+    )
+}
+
 #[test]
 fn ping_and_curl_cross_the_driver_while_it_counts() {
     let between = Between::run(&["counters", "--watch"]);
@@ -192,16 +217,9 @@ fn ping_and_curl_cross_the_driver_while_it_counts() {
     between.ping();
 
     let folder = text(between.folder.path()).to_owned();
-    let mut python = Namespaces::command(between.namespaces.network, "python3");
-    python.args(["-m", "http.server", "--bind", "192.0.2.2", "--directory", &folder, "8000"]);
-    let serving = python.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let _serving = Ended(serving.expect("install python3"));
+    let _serving = serve(between.namespaces.network, "192.0.2.2", &folder);
     let fetched = between.file("fetched");
-    between.namespaces.on_host(&format!(
-        "curl --silent --show-error --retry 20 --retry-connrefused --retry-delay 1 --max-time 60 \
-         --output {} http://192.0.2.2:8000/served",
-        text(&fetched)
-    ));
+    between.namespaces.on_host(&fetch("192.0.2.2", &fetched));
     assert_eq!(fs::read(&fetched).expect("fetched"), bytes);
     between.end().expect_done();
 }
@@ -211,9 +229,9 @@ fn what_the_driver_originates_reaches_a_real_network_between_other_traffic() {
     let mixed = data("mixed.pcap");
     let send = ["send", "Uplink", text(&mixed), "--pps", "400", "--json"];
     let between = Between::run(&[send.as_slice(), &["--repeat", "0"]].concat());
-    let recording = between.record("ether proto 0x88b5");
+    let recording = between.record(between.namespaces.network, "net0", "ether proto 0x88b5");
     between.ping();
-    let network = between.file("network.pcap");
+    let network = between.file("net0.pcap");
     let expected: Vec<_> =
         frames(&mixed).into_iter().filter(|frame| is_experimental(frame)).collect();
     wait("the frames", || whole(&network).len() > expected.len());
@@ -250,4 +268,122 @@ fn a_tap_device_that_cannot_be_made_is_named() {
     assert_eq!(run.status, Some(2));
     assert!(run.said.contains("the TAP device 'x@/proc/self/nowhere'"), "{}", run.said);
     assert_eq!(run.said.lines().count(), 1);
+}
+
+/// A namespace behind the network's, at the other end of a cable on which frames are what they are:
+/// Linux cuts them, and completes their checksums, before they get there.
+fn far(namespaces: &Namespaces) -> (Ended, u32) {
+    let mut command = Namespaces::command(namespaces.network, "unshare");
+    command.args(["--net", "sh", "-c", "ip link set lo up; echo $$; exec sleep 600"]);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut child = Ended(child.expect("nsenter: install util-linux"));
+    let mut line = String::new();
+    let output = child.0.stdout.as_mut().expect("it is piped");
+    BufReader::new(output).read_line(&mut line).expect("a line");
+    let process = line.trim().parse().expect("a process");
+    namespaces.on_network(&format!(
+        "ip link add near0 type veth peer name far0 netns {process}
+         ethtool -K near0 tx off tso off gso off
+         ip link add bridge0 type bridge
+         for device in net0 near0; do ip link set $device master bridge0; done
+         for device in bridge0 net0 near0; do ip link set $device up; done"
+    ));
+    run(Namespaces::command(process, "sh").args([
+        "-c",
+        "ethtool -K far0 gro off; ip link set far0 up; ip address add 192.0.2.2/24 dev far0
+         ip address add 2001:db8::2/64 dev far0 nodad",
+    ]));
+    (child, process)
+}
+
+/// A frame without what its sender may choose where it is cut: identifications of IPv4 count in 15
+/// bits for NDIS and in 16 for Linux, and the checksum of the header goes with them.
+fn without_identification(mut frame: Vec<u8>) -> Vec<u8> {
+    if frame.get(12..14) == Some(&[0x08, 0x00])
+        && let Some(header) = frame.get_mut(14..34)
+    {
+        header[4] &= 0x7F;
+        header[10..12].fill(0);
+    }
+    frame
+}
+
+/// Sends datagrams that are left to be cut, on IPv4 and on IPv6.
+const DATAGRAMS: &str = "
+import socket
+for family, address in (socket.AF_INET, '192.0.2.2'), (socket.AF_INET6, '2001:db8::2'):
+    sender = socket.socket(family, socket.SOCK_DGRAM)
+    sender.setsockopt(socket.SOL_UDP, 103, 1000)  # UDP_SEGMENT
+    sender.sendto(bytes(range(250)) * 22, (address, 9))
+";
+
+/// The transport-layer header and what follows, of a frame of this type that carries this protocol.
+fn carries(frame: &[u8], ethernet_type: [u8; 2], protocol: u8) -> Option<&[u8]> {
+    let (at, behind) = if ethernet_type == [8, 0] { (23, 34) } else { (20, 54) };
+    let is_it = frame.get(12..14) == Some(&ethernet_type) && frame.get(at) == Some(&protocol);
+    is_it.then(|| frame.get(behind..)).flatten()
+}
+
+#[test]
+fn what_a_real_host_leaves_to_the_adapter_is_shown_by_a_tap_as_linux_does_it() {
+    let folder = tempdir().expect("a folder");
+    let tapped = folder.path().join("tap.pcapng");
+    let filter = "(src host 192.0.2.1 or src host 2001:db8::1) and (tcp or udp)";
+    let tap = ["tap", "Uplink", "--only", "sent", "-f", filter, "-w", text(&tapped), "--json"];
+    let between = Between::start("offloads=all", &tap);
+    let (host, (_far, far)) = (between.namespaces.host, far(&between.namespaces));
+    between.namespaces.on_host(
+        "ip address add 192.0.2.1/24 dev host0; ip address add 2001:db8::1/64 dev host0 nodad",
+    );
+    wait("the network", || {
+        let reached = |address| {
+            let mut ping = Namespaces::command(host, "ping");
+            let ping = ping.args(["-c", "1", "-W", "1", address]).stdout(Stdio::null());
+            ping.status().is_ok_and(|status| status.success())
+        };
+        reached("192.0.2.2") && reached("2001:db8::2")
+    });
+    let served = between.file("served");
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at / 7).to_le_bytes()[0]).collect();
+    fs::write(&served, &bytes).expect("written");
+    let recordings = [between.record(host, "host0", filter), between.record(far, "far0", filter)];
+    for (address, named) in [("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "[2001:db8::1]")] {
+        let _serving = serve(host, address, text(between.folder.path()));
+        let fetched = between.file("fetched");
+        run(Namespaces::command(far, "sh").args(["-c", &fetch(named, &fetched)]));
+        assert!(fs::read(&fetched).expect("fetched") == bytes);
+    }
+    run(Namespaces::command(host, "python3").args(["-c", DATAGRAMS]));
+
+    let [at_host, at_far] = ["host0.pcap", "far0.pcap"].map(|name| between.file(name));
+    // The last datagram has half as many bytes as the others.
+    let is_last = |frame: &Vec<u8>| {
+        carries(frame, [0x86, 0xDD], 17).is_some_and(|it| it.len() == 508 || it.len() > 1508)
+    };
+    for file in [&at_host, &at_far] {
+        wait("the last datagram", || frames_so_far(file).iter().any(is_last));
+    }
+    drop(recordings);
+    let [left, recorded] = [at_host, at_far].map(|file| frames_so_far(&file));
+    let outcome = between.end();
+    let outcome = outcome.expect_done().json();
+    assert_eq!(outcome["lost"], serde_json::json!({"buffer_full": 0, "unreadable": 0}));
+
+    for kind in [[0x08, 0x00], [0x86, 0xDD]] {
+        let of = |frames: &[Vec<u8>], protocol| {
+            let found = frames.iter().filter_map(|frame| carries(frame, kind, protocol));
+            found.map(<[u8]>::len).collect::<Vec<_>>()
+        };
+        let longest = of(&left, 6).into_iter().max();
+        assert!(longest > Some(16_000), "the host cut them itself: {longest:?} bytes");
+        assert_eq!(of(&left, 17), [5508]);
+        assert!(of(&recorded, 6).len() > bytes.len() / 1460);
+        assert_eq!(of(&recorded, 17), [1008, 1008, 1008, 1008, 1008, 508]);
+    }
+    let compared = |frames: Vec<Vec<u8>>| frames.into_iter().map(without_identification);
+    let recorded: Vec<_> = compared(recorded).collect();
+    // A busy cable may have lost some, which were sent again.
+    let mut tapped = compared(frames(&tapped));
+    let strange = recorded.iter().position(|recorded| !tapped.any(|tapped| tapped == *recorded));
+    assert_eq!(strange.map(|at| &recorded[at]), None, "it was not tapped, or not in this order");
 }

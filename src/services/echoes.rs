@@ -34,7 +34,7 @@ pub struct Echoes {
     places: [AtomicU64; PLACES],
 }
 
-/// A second, by the last 16 bits of its number.
+/// A second, by the last 16 bits of its number, where they stand in a place.
 #[derive(Clone, Copy)]
 pub struct Second(u64);
 
@@ -42,11 +42,12 @@ impl Second {
     /// The second of a time in 100-nanosecond intervals.
     #[must_use]
     pub const fn of(time: u64) -> Self {
-        Self((time / 10_000_000) & 0xFFFF)
+        Self(((time / 10_000_000) & 0xFFFF) << 8)
     }
 
-    const fn in_place(self) -> u64 {
-        self.0 << 8
+    /// How many seconds ago that was which stands in a place.
+    const fn since(self, place: u64) -> u64 {
+        (self.0.wrapping_sub(place & !0xFF) >> 8) & 0xFFFF
     }
 }
 
@@ -97,7 +98,7 @@ impl Echoes {
         if (known ^ sum) & SUM == 0 {
             return comes_again(place, known, second);
         }
-        place.store((sum & SUM) | second.in_place() | 1, Ordering::Relaxed);
+        place.store((sum & SUM) | second.0 | 1, Ordering::Relaxed);
         false
     }
 }
@@ -106,11 +107,11 @@ impl Echoes {
 #[cold]
 fn comes_again(place: &AtomicU64, known: u64, second: Second) -> bool {
     let [count, ..] = known.to_le_bytes();
-    let count = match second.0.wrapping_sub(known >> 8) & 0xFFFF {
+    let count = match second.since(known) {
         0 => count.saturating_add(1).min(REPEATED),
         1 if count == REPEATED => REPEATED,
         _ => 1,
     };
-    place.store((known & SUM) | second.in_place() | u64::from(count), Ordering::Relaxed);
+    place.store((known & SUM) | second.0 | u64::from(count), Ordering::Relaxed);
     count > ROUNDS && count < REPEATED
 }

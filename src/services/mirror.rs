@@ -38,7 +38,7 @@ use protocol::{
     MIRROR_DROPS, MirrorDrop, MirrorRecord, MirrorRemoveRequest, MirrorReply, MirrorRequest,
     MirrorsReply, Reason, copies, mirror_state,
 };
-use wire::{Changes, Offloads, Source, Tag, Transmission, WireError, WireFrame, Workspace};
+use wire::{Changes, Source, Tag, Transmission, WireError, WireFrame, Workspace};
 
 /// Bytes of stack that must be left to originate: several times what that takes, for the drivers
 /// below.
@@ -242,7 +242,6 @@ impl Mirror {
             second: Second::of(system_time()),
             pools,
             batch: Batch::new(pools),
-            joined: false,
         };
         let mut workspace = None;
         for list in traffic.lists() {
@@ -287,8 +286,6 @@ struct Call<'m, 'p, 'c> {
     second: Second,
     pools: &'p Pools<Ticket>,
     batch: Batch<'p, Ticket>,
-    /// Whether the next frame goes into the list of the one before it.
-    joined: bool,
 }
 
 impl<'c> Call<'_, '_, 'c> {
@@ -297,11 +294,8 @@ impl<'c> Call<'_, '_, 'c> {
         if self.traffic.is_looped_back(list) {
             return self.mirror.drop_frames(MirrorDrop::Loop, list.len(), self.traffic);
         }
-        let offloads = self.traffic.offloads(list);
-        let is_unchanged = offloads.is_none() && self.tag.is_none();
-        let is_cut = offloads.is_some_and(|offloads| offloads.segmentation.is_some());
-        let is_one = !is_cut && list.is_of_one_frame();
-        self.joined = false;
+        let is_unchanged = self.tag.is_none() && self.traffic.offloads(list).is_none();
+        let is_one = list.is_of_one_frame();
         for frame in list.frames() {
             if frame.is_ours() {
                 self.drop_one(MirrorDrop::Loop);
@@ -309,23 +303,25 @@ impl<'c> Call<'_, '_, 'c> {
                 let wanted = self.mirror.selection.of(&frame);
                 self.frame(&frame, wanted, 0, is_one);
             } else {
-                let workspace = workspace.get_or_insert_with(Workspace::new);
-                self.changed_frame(&frame, offloads.unwrap_or_default(), is_one, workspace);
+                self.changed_frame(list, &frame, is_one, workspace);
             }
         }
         self.batch.close();
     }
 
-    /// Copies what a frame is on the wire that is not as it passes.
+    /// Copies what a frame of a list is on the wire, which is not as it passes.
     #[inline(never)]
     fn changed_frame(
         &mut self,
-        frame: &FrameView<'_>,
-        offloads: Offloads,
+        list: ListView<'c>,
+        frame: &FrameView<'c>,
         is_one: bool,
-        workspace: &mut Workspace,
+        workspace: &mut Option<Workspace>,
     ) {
+        let offloads = self.traffic.offloads(list).unwrap_or_default();
+        let is_one = is_one && offloads.segmentation.is_none();
         let limit = self.traffic.wire_limit(&offloads).min(self.max_frame);
+        let workspace = workspace.get_or_insert_with(Workspace::new);
         let sent = Transmission::new(frame, offloads, limit, self.tag, workspace);
         if let Err(error) = sent.and_then(|frames| self.frames(frames, is_one)) {
             self.drop_one(match error {
@@ -391,11 +387,9 @@ impl<'c> Call<'_, '_, 'c> {
             self.drop_one(MirrorDrop::Loop);
             return Ok(());
         }
-        let left = if self.joined { self.batch.join(copy)? } else { Some(copy) };
+        let left = if is_one { Some(copy) } else { self.batch.join(copy)? };
         let Some(copy) = left else { return Ok(()) };
-        self.batch.start(copy, Ticket::Mirrored(self.mirror.clone()), None, !is_one)?;
-        self.joined = !is_one;
-        Ok(())
+        self.batch.start(copy, Ticket::Mirrored(self.mirror.clone()), None, !is_one)
     }
 
     #[cold]

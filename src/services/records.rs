@@ -48,8 +48,9 @@ impl<'t, 'c> Records<'t, 'c> {
         &mut self,
         list: ListView<'c>,
         offloads: Offloads,
-        workspace: &mut Workspace,
+        workspace: &mut Option<Workspace>,
     ) {
+        let workspace = workspace.get_or_insert_with(Workspace::new);
         let limit = self.traffic.wire_limit(&offloads);
         for frame in list.frames() {
             match Transmission::new(&frame, offloads, limit, None, workspace) {

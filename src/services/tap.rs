@@ -25,7 +25,6 @@ use crate::{
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use protocol::{TAP_DROPS, TapBatch, TapReply, TapRequest, copies, limits};
-use wire::Workspace;
 use zerocopy::FromBytes;
 
 /// One tap: what it wants, and what it has copied and nobody has read.
@@ -250,8 +249,7 @@ impl Tap {
                 continue;
             }
             if let Some(offloads) = traffic.offloads(list) {
-                let workspace = workspace.get_or_insert_with(Workspace::new);
-                records.changed_frames(list, offloads, workspace);
+                records.changed_frames(list, offloads, &mut workspace);
                 continue;
             }
             for frame in list.frames() {

@@ -30,7 +30,7 @@ const SUM: u64 = !0xFF_FFFF;
 /// count. Two frames in one place forget each other, which costs a loop some rounds more.
 pub struct Echoes {
     /// So that nobody can make a frame that is taken for another.
-    seed: u64,
+    seeds: [u64; 2],
     places: [AtomicU64; PLACES],
 }
 
@@ -55,7 +55,7 @@ impl Echoes {
     /// Nothing is remembered.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { seed, places: [const { AtomicU64::new(0) }; PLACES] }
+        Self { seeds: [seed, seed.rotate_left(32)], places: [const { AtomicU64::new(0) }; PLACES] }
     }
 
     /// A sum over the head of a frame and its length; unlike frames have unlike sums, but for
@@ -80,9 +80,10 @@ impl Echoes {
     fn sum(&self, start: u64, head: &[u8; HEAD]) -> u64 {
         let (words, _) = head.as_chunks();
         let (pairs, _) = words.as_chunks();
-        pairs.iter().fold(start ^ self.seed.rotate_left(32), |sum, [one, other]| {
+        let [first, each] = self.seeds;
+        pairs.iter().fold(start ^ first, |sum, [one, other]| {
             let one = sum ^ u64::from_le_bytes(*one);
-            let (low, high) = one.carrying_mul(self.seed ^ u64::from_le_bytes(*other), 0);
+            let (low, high) = one.carrying_mul(each ^ u64::from_le_bytes(*other), 0);
             low ^ high
         })
     }

@@ -144,13 +144,13 @@ impl Order {
         let is_tagged = request.flags & copies::TAGGED != 0;
         if request.flags & directions == 0
             || request.flags & !(directions | copies::PERSISTENT | copies::TAGGED) != 0
-            || request.snap_length < LEAST
             || request.reserved != 0
             || (request.tag != 0 && !is_tagged)
         {
             return Err(INVALID);
         }
-        let selection = Selection::read(request.snap_length, request.instructions, instructions)?;
+        let MirrorRequest { snap_length, instructions: count, .. } = request;
+        let selection = Selection::read(LEAST, snap_length, count, instructions)?;
         let absent = Error::Other(Status::NOT_FOUND);
         let source = framecast.adapters.find(request.source).ok_or(absent)?;
         let _target = framecast.adapters.find(request.target).ok_or(absent)?;
@@ -306,7 +306,9 @@ impl<'c> Call<'_, '_, 'c> {
                 self.changed_frame(list, &frame, is_one, workspace);
             }
         }
-        self.batch.close();
+        if !is_one {
+            self.batch.close();
+        }
     }
 
     /// Copies what a frame of a list is on the wire, which is not as it passes.
@@ -319,16 +321,20 @@ impl<'c> Call<'_, '_, 'c> {
         workspace: &mut Option<Workspace>,
     ) {
         let offloads = self.traffic.offloads(list).unwrap_or_default();
-        let is_one = is_one && offloads.segmentation.is_none();
+        let is_left_one = is_one && offloads.segmentation.is_none();
         let limit = self.traffic.wire_limit(&offloads).min(self.max_frame);
         let workspace = workspace.get_or_insert_with(Workspace::new);
         let sent = Transmission::new(frame, offloads, limit, self.tag, workspace);
-        if let Err(error) = sent.and_then(|frames| self.frames(frames, is_one)) {
+        if let Err(error) = sent.and_then(|frames| self.frames(frames, is_left_one)) {
             self.drop_one(match error {
                 WireError::TooLong => MirrorDrop::TooLong,
                 WireError::Malformed => MirrorDrop::Incomplete,
                 WireError::Unreadable => MirrorDrop::NoMemory,
             });
+        }
+        if is_one {
+            // What it was cut into is one list.
+            self.batch.close();
         }
     }
 
@@ -362,7 +368,7 @@ impl<'c> Call<'_, '_, 'c> {
         if frame.len() < LEAST as usize {
             return self.drop_one(MirrorDrop::Incomplete);
         }
-        if let Err(error) = self.add(frame, wanted.max(LEAST).saturating_add(own), is_one) {
+        if let Err(error) = self.add(frame, wanted.saturating_add(own), is_one) {
             self.drop_one(match error {
                 Error::Exhausted => MirrorDrop::NoBuffers,
                 Error::InvalidLength => MirrorDrop::TooLong,

@@ -7,8 +7,13 @@ use wire::{CaptureFilter, Instruction, Source};
 use zerocopy::FromBytes;
 
 /// A snap length, and a capture filter if there is one.
+///
+/// # Invariants
+///
+/// `least` is at least one, and not more than `snap_length`.
 pub struct Selection {
-    /// At least one.
+    /// Bytes that are wanted of each frame that is wanted.
+    least: u32,
     snap_length: u32,
     filter: Option<Filter>,
 }
@@ -16,22 +21,26 @@ pub struct Selection {
 type Filter = CaptureFilter<Box<[Instruction]>>;
 
 impl Selection {
-    /// Reads `count` instructions, which must be all that there is in `bytes`, and checks them.
+    /// Reads `count` instructions, which must be all that there is in `bytes`, and checks them and
+    /// the snap length.
     ///
     /// # Errors
     ///
-    /// - [`Status::INVALID_PARAMETER`]: there are fewer, more, or too many, or the filter is none
-    ///   that is safe to run.
+    /// - [`Status::INVALID_PARAMETER`]: the snap length is not even `least`, or zero; there are
+    ///   fewer instructions, more, or too many, or the filter is none that is safe to run.
     /// - [`Error::Resources`].
-    pub fn read(snap_length: u32, count: u32, bytes: &[u8]) -> Result<Self> {
+    pub fn read(least: u32, snap_length: u32, count: u32, bytes: &[u8]) -> Result<Self> {
         const INVALID: Error = Error::Other(Status::INVALID_PARAMETER);
+        if snap_length < least.max(1) {
+            return Err(INVALID);
+        }
         let count = usize::try_from(count).map_err(|_| INVALID)?;
         let size = count.checked_mul(size_of::<FilterInstruction>());
         if count > limits::FILTER_INSTRUCTIONS || size != Some(bytes.len()) {
             return Err(INVALID);
         }
         if count == 0 {
-            return Ok(Self { snap_length, filter: None });
+            return Ok(Self { least, snap_length, filter: None });
         }
         let mut rest = bytes;
         let instructions = try_slice(count, |_| {
@@ -46,7 +55,7 @@ impl Selection {
             })
         })?;
         let filter = CaptureFilter::new(instructions).map_err(|_| INVALID)?;
-        Ok(Self { snap_length, filter: Some(filter) })
+        Ok(Self { least, snap_length, filter: Some(filter) })
     }
 
     /// How many bytes of a frame are wanted; `None` for none of it.
@@ -54,10 +63,19 @@ impl Selection {
     pub fn of<S: Source>(&self, frame: &S) -> Option<u32> {
         let wanted = match &self.filter {
             None => self.snap_length,
-            Some(filter) => run(filter, frame).min(self.snap_length),
+            Some(filter) => self.filtered(filter, frame),
         };
         let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
         (wanted > 0).then_some(length.min(wanted))
+    }
+
+    /// Out of line, so that who has no filter saves no registers for it.
+    #[inline(never)]
+    fn filtered<S: Source>(&self, filter: &Filter, frame: &S) -> u32 {
+        match filter.run(frame) {
+            0 => 0,
+            wanted => wanted.max(self.least).min(self.snap_length),
+        }
     }
 
     /// Bytes wanted of each frame at most.
@@ -72,10 +90,4 @@ impl Selection {
         let count = self.filter.as_ref().map_or(0, |filter| filter.instructions().len());
         u32::try_from(count).unwrap_or(u32::MAX)
     }
-}
-
-/// Out of line, so that who has no filter saves no registers for it.
-#[inline(never)]
-fn run<S: Source>(filter: &Filter, frame: &S) -> u32 {
-    filter.run(frame)
 }

@@ -164,7 +164,6 @@ impl Tap {
         let count = usize::try_from(order.adapters).map_err(|_| INVALID)?;
         if order.flags & directions == 0
             || order.flags & !(directions | copies::OURS) != 0
-            || order.snap_length == 0
             || !sizes.contains(&order.buffer_bytes)
             || order.wake_bytes > half
             || order.reserved != 0
@@ -177,7 +176,7 @@ impl Tap {
         let tap = Self {
             flags: order.flags,
             luids: Self::luids(framecast, luids, count)?,
-            selection: Selection::read(order.snap_length, order.instructions, instructions)?,
+            selection: Selection::read(1, order.snap_length, order.instructions, instructions)?,
             ring: Ring::try_new(order.buffer_bytes)?,
             wake_bytes: order.wake_bytes.max(1) as usize,
             timeout: Some(order.timeout_milliseconds).filter(|&timeout| timeout != u32::MAX),

@@ -31,3 +31,4 @@ mod tap;
 mod territory;
 mod ui;
 mod verdict;
+mod vm;

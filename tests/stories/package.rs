@@ -249,46 +249,6 @@ fn an_unsigned_package_is_left_to_others_to_sign() -> Result<()> {
 }
 
 #[test]
-fn the_scripts_for_a_vm_are_powershell() -> Result<()> {
-    let mut parser = tree_sitter::Parser::new();
-    parser.set_language(&tree_sitter_powershell::LANGUAGE.into())?;
-    let folder = Workspace::here().root().join("tests/vm");
-    let mut count = 0;
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "ps1") {
-            continue;
-        }
-        let text = fs::read_to_string(&path)?;
-        let tree = parser.parse(&text, None).context("a tree")?;
-        assert!(!tree.root_node().has_error(), "{}: {}", path.display(), tree.root_node());
-        count += 1;
-    }
-    assert_eq!(count, 7);
-    // The parser does tell what is none.
-    let tree = parser.parse("if ($x { }", None).context("a tree")?;
-    assert!(tree.root_node().has_error());
-    Ok(())
-}
-
-#[test]
-fn the_scripts_name_what_the_package_holds() -> Result<()> {
-    let folder = Workspace::here().root().join("tests/vm");
-    let script = |name: &str| fs::read_to_string(folder.join(name));
-    let inf = fs::read_to_string(Workspace::here().root().join("inf/framecast.inx"))?;
-    let common = script("common.ps1")?;
-    let component = common.lines().find_map(|line| line.strip_prefix("$Component = "));
-    let component = component.context("a component")?.trim_matches('\'');
-    assert!(inf.contains(&format!(", {component}\n")));
-    // Special pool, IRQL, pool tracking, I/O, deadlocks, DMA, security, miscellaneous, DDI
-    // compliance, and NDIS.
-    let flags = [0x1, 0x2, 0x8, 0x10, 0x20, 0x80, 0x100, 0x800, 0x2_0000, 0x20_0000];
-    let flags = format!("0x{:X}\n", flags.into_iter().sum::<u32>());
-    assert!(script("verifier.ps1")?.contains(&format!("$flags = {flags}")));
-    Ok(())
-}
-
-#[test]
 fn there_is_a_package_for_arm64() -> Result<()> {
     let workspace = Workspace::here();
     let certificate = TestCertificate::of(&workspace)?;

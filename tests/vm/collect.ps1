@@ -23,7 +23,7 @@ function Save-Output {
 Save-Output 'system.txt' { Get-ComputerInfo -Property OsName, OsVersion, OsBuildNumber, CsModel }
 Save-Output 'bindings.txt' { Get-NetAdapterBinding -AllBindings | Format-Table -AutoSize }
 Save-Output 'components.txt' { netcfg.exe -s n }
-Save-Output 'service.txt' { sc.exe qc framecast; sc.exe query framecast }
+Save-Output 'service.txt' { sc.exe qc $Service; sc.exe query $Service }
 Save-Output 'verifier.txt' { verifier.exe /querysettings; verifier.exe /query }
 Save-Output 'adapters.json' { & $Program adapters --json }
 Save-Output 'counters.json' { & $Program counters --json }
@@ -56,7 +56,8 @@ $passed = $watched -and ($dumps.Count -eq 0) -and -not ($steps | Where-Object { 
 $verdict = @($steps | Select-Object Step, Passed, Detail)
 $verdict += [pscustomobject]@{ Step = 'verifier'; Passed = $watched; Detail = 'watches the driver' }
 $verdict += [pscustomobject]@{
-    Step = 'crashes'; Passed = ($dumps.Count -eq 0); Detail = "$($dumps.Count) dumps"
+    Step = 'crashes'; Passed = ($dumps.Count -eq 0)
+    Detail = (@("$($dumps.Count) dumps") + @($dumps | ForEach-Object Name)) -join ', '
 }
 Save-Output 'verdict.txt' { $verdict | Format-Table -AutoSize }
 $verdict | Format-Table -AutoSize | Out-Host

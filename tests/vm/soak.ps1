@@ -15,7 +15,7 @@ The adapters lose their connections while this runs. Use the console of the VM, 
 How long.
 
 .PARAMETER Adapter
-The adapter whose stack changes; by default the first that the filter is bound to.
+The adapter whose stack changes; by default the first with a connection that the filter is bound to.
 #>
 [CmdletBinding()]
 param(
@@ -29,25 +29,29 @@ if (-not (Test-Verifier)) {
 }
 $Adapter = Get-TestAdapter $Adapter
 
+# Takes a component off the adapter, and puts it back.
+function Reset-Binding {
+    param([Parameter(Mandatory)] [string] $ComponentId)
+    $binding = @{ Name = $Adapter; ComponentID = $ComponentId }
+    if (-not (Get-NetAdapterBinding @binding -ErrorAction SilentlyContinue | Where-Object Enabled)) {
+        Write-Warning "$ComponentId is not bound to ${Adapter}: it cannot leave"
+        return
+    }
+    Disable-NetAdapterBinding @binding -Confirm:$false
+    Enable-NetAdapterBinding @binding -Confirm:$false
+}
+
 # Each makes NDIS take the module through other states.
 $changes = @(
-    @{ Name = 'another filter leaves and comes back'; Change = {
-        Disable-NetAdapterBinding -Name $Adapter -ComponentID 'ms_pacer'
-        Enable-NetAdapterBinding -Name $Adapter -ComponentID 'ms_pacer'
-    } }
-    @{ Name = 'the filter itself leaves and comes back'; Change = {
-        Disable-NetAdapterBinding -Name $Adapter -ComponentID $Component
-        Enable-NetAdapterBinding -Name $Adapter -ComponentID $Component
-    } }
-    @{ Name = 'a protocol leaves and comes back'; Change = {
-        Disable-NetAdapterBinding -Name $Adapter -ComponentID 'ms_lltdio'
-        Enable-NetAdapterBinding -Name $Adapter -ComponentID 'ms_lltdio'
-    } }
+    @{ Name = 'another filter leaves and comes back'; Change = { Reset-Binding 'ms_pacer' } }
+    @{ Name = 'the filter itself leaves and comes back'; Change = { Reset-Binding $Component } }
+    @{ Name = 'a protocol leaves and comes back'; Change = { Reset-Binding 'ms_lltdio' } }
     @{ Name = 'the adapter is restarted'; Change = {
-        Restart-NetAdapter -Name $Adapter
+        Restart-NetAdapter -Name $Adapter -Confirm:$false
     } }
 )
 
+New-Item -ItemType Directory -Force -Path $Results | Out-Null
 $until = (Get-Date).AddMinutes($Minutes)
 $rounds = 0
 $failures = 0
@@ -55,22 +59,34 @@ while ((Get-Date) -lt $until) {
     $change = $changes[$rounds % $changes.Count]
     Write-Progress -Activity "Soaking $Adapter" -Status "$rounds rounds, $failures failures" `
         -CurrentOperation $change.Name
-    & $change.Change
-    Invoke-SelfTest $Adapter '--json' | Set-Content -Encoding UTF8 -Path (Join-Path $Results 'soak.json')
-    if ($LASTEXITCODE -ne 0) {
+    $answer = ''
+    try {
+        & $change.Change
+        Wait-Adapter $Adapter
+        $answer = Invoke-SelfTest $Adapter '--json' | Out-String
+        $failure = if ($LASTEXITCODE -ne 0) { "status $LASTEXITCODE" }
+    } catch {
+        $failure = "$_"
+    }
+    if ($failure) {
         $failures++
-        $kept = Join-Path $Results "soak-failure-$failures.json"
-        Copy-Item (Join-Path $Results 'soak.json') $kept
-        Write-Warning "round ${rounds}, after $($change.Name): status $LASTEXITCODE; see $kept"
+        $kept = Join-Path $Results "soak-failure-$failures.txt"
+        Set-Content -Encoding UTF8 -Path $kept -Value "after $($change.Name): $failure", $answer
+        Write-Warning "round ${rounds}, after $($change.Name): $failure; see $kept"
     }
     $rounds++
 }
 Write-Progress -Activity "Soaking $Adapter" -Completed
 
 # Driver Verifier breaks here if anything was left behind.
-Invoke-Program 'sc.exe' @('stop', 'framecast')
-(Get-Service -Name 'framecast').WaitForStatus('Stopped', '00:01:00')
-Invoke-Program 'sc.exe' @('start', 'framecast')
+Invoke-Program 'sc.exe' @('stop', $Service)
+$until = (Get-Date).AddMinutes(1)
+while ((Get-DriverState) -ne 'Stopped') {
+    if ((Get-Date) -gt $until) { throw 'after a minute the driver is not unloaded' }
+    Start-Sleep -Milliseconds 500
+}
+Invoke-Program 'sc.exe' @('start', $Service)
+Wait-Adapter $Adapter
 
 Write-Outcome -Step 'soak' -Passed (($failures -eq 0) -and ($rounds -gt 0)) `
     -Detail "$rounds rounds in $Minutes minutes, $failures failures"

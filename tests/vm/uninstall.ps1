@@ -10,7 +10,10 @@ Leaves test signing on, for the next package.
 param([switch] $KeepTestSigning)
 . (Join-Path $PSScriptRoot 'common.ps1')
 
-Invoke-Program 'netcfg.exe' @('-v', '-u', $Component)
+if ((Get-DriverState) -ne 'missing') {
+    # NETCFG_S_REBOOT, 0x4A020, says that the rest is done at the next start of Windows.
+    Invoke-Program 'netcfg.exe' @('-v', '-u', $Component) -Expected 0, 0x4A020
+}
 
 # netcfg leaves the package in the driver store.
 $driverStore = Get-WindowsDriver -Online |
@@ -26,13 +29,14 @@ foreach ($store in 'Root', 'TrustedPublisher') {
     if (Test-Path $path) { Remove-Item $path }
 }
 
-if (Test-Verifier) {
+if (Test-VerifierSetting) {
     Invoke-Program 'verifier.exe' @('/reset') -Expected 0, 2
 }
 if (-not $KeepTestSigning) {
-    Invoke-Program 'bcdedit.exe' @('/set', 'testsigning', 'off')
+    Set-TestSigning off
 }
-if (Get-Service -Name 'framecast' -ErrorAction SilentlyContinue) {
-    throw 'the service framecast is still there'
+$state = Get-DriverState
+if ($state -ne 'missing') {
+    throw "the driver is still there ($state); restart, then run this script again"
 }
 Write-Host 'Removed. Restart to leave test signing and Driver Verifier.'

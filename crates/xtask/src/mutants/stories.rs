@@ -31,6 +31,7 @@ const BESIDE: &[&str] = &[
     "selftest",
     "state",
     "ui",
+    "vm",
 ];
 
 /// The stories that are told first: those that assert nothing before the lab's verdict.

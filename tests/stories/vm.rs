@@ -4,7 +4,7 @@
 //! PowerShell runs here, so that what can be known of names is held to here.
 
 use anyhow::{Context, Result, ensure};
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::Path};
 use tree_sitter::{Node, Parser, Tree};
 use xtask::workspace::Workspace;
 
@@ -84,8 +84,8 @@ struct Script {
 }
 
 impl Script {
-    fn read(path: PathBuf) -> Result<Self> {
-        let text = fs::read_to_string(&path)?;
+    fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path)?;
         let name = path.file_name().and_then(|name| name.to_str()).context("a plain name")?;
         let tree = parse(&text)?;
         ensure!(!tree.root_node().has_error(), "{name}: {}", tree.root_node());
@@ -98,7 +98,7 @@ impl Script {
         for entry in fs::read_dir(Workspace::here().root().join("tests/vm"))? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "ps1") {
-                all.push(Self::read(path)?);
+                all.push(Self::read(&path)?);
             }
         }
         all.sort_by(|one, other| one.name.cmp(&other.name));
@@ -258,8 +258,8 @@ fn scripts_name_what_the_package_holds() -> Result<()> {
     };
     let inf = fs::read_to_string(Workspace::here().root().join("inf/framecast.inx"))?;
     let setting = |name: &str| {
-        let lines = script("common.ps1")?.lines();
-        let value = lines.filter_map(|line| line.strip_prefix(&format!("${name} = '"))).next();
+        let mut lines = script("common.ps1")?.lines();
+        let value = lines.find_map(|line| line.strip_prefix(&format!("${name} = '")));
         value.map(|value| value.trim_end_matches('\'')).context("a setting")
     };
     assert!(inf.contains(&format!(", {}\n", setting("Component")?)));

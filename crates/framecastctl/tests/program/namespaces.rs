@@ -107,6 +107,9 @@ fn wait(what: &str, mut there: impl FnMut() -> bool) {
 }
 
 /// The program, with an adapter between the two: `host0` above it, `net0` below.
+///
+/// Their addresses are not those of the captures that are sent: what is resolved in these would
+/// lead their frames astray.
 struct Between {
     namespaces: Namespaces,
     program: Option<Ended>,
@@ -118,8 +121,8 @@ impl Between {
     #[track_caller]
     fn run(command: &[&str]) -> Self {
         let between = Self::start("backfill=256,context=64", command);
-        between.namespaces.on_host("ip address add 192.0.2.1/24 dev host0");
-        between.namespaces.on_network("ip address add 192.0.2.2/24 dev net0");
+        between.namespaces.on_host("ip address add 198.51.100.1/24 dev host0");
+        between.namespaces.on_network("ip address add 198.51.100.2/24 dev net0");
         between
     }
 
@@ -157,7 +160,7 @@ impl Between {
     fn ping(&self) {
         // With a count of several it would not wait long for the last answers.
         for _ in 0..3 {
-            let printed = self.namespaces.on_host("ping -c 1 -W 20 192.0.2.2");
+            let printed = self.namespaces.on_host("ping -c 1 -W 20 198.51.100.2");
             assert!(printed.contains("1 received"), "{printed}");
         }
     }
@@ -167,7 +170,7 @@ impl Between {
     fn record(&self, process: u32, device: &str, filter: &str) -> Ended {
         let file = self.file(&format!("{device}.pcap"));
         let mut command = Namespaces::command(process, "dumpcap");
-        command.args(["-q", "-P", "-i", device, "-f", filter, "-w", text(&file)]);
+        command.args(["-q", "-P", "-B", "32", "-i", device, "-f", filter, "-w", text(&file)]);
         let recording =
             Ended(command.stderr(Stdio::null()).spawn().expect("install wireshark-common"));
         wait("dumpcap", || fs::metadata(&file).is_ok_and(|file| file.len() >= 24));
@@ -217,9 +220,9 @@ fn ping_and_curl_cross_the_driver_while_it_counts() {
     between.ping();
 
     let folder = text(between.folder.path()).to_owned();
-    let _serving = serve(between.namespaces.network, "192.0.2.2", &folder);
+    let _serving = serve(between.namespaces.network, "198.51.100.2", &folder);
     let fetched = between.file("fetched");
-    between.namespaces.on_host(&fetch("192.0.2.2", &fetched));
+    between.namespaces.on_host(&fetch("198.51.100.2", &fetched));
     assert_eq!(fs::read(&fetched).expect("fetched"), bytes);
     between.end().expect_done();
 }
@@ -290,7 +293,7 @@ fn far(namespaces: &Namespaces) -> (Ended, u32) {
     ));
     run(Namespaces::command(process, "sh").args([
         "-c",
-        "ethtool -K far0 gro off; ip link set far0 up; ip address add 192.0.2.2/24 dev far0
+        "ethtool -K far0 gro off; ip link set far0 up; ip address add 198.51.100.2/24 dev far0
          ip address add 2001:db8::2/64 dev far0 nodad",
     ]));
     (child, process)
@@ -311,7 +314,7 @@ fn without_identification(mut frame: Vec<u8>) -> Vec<u8> {
 /// Sends datagrams that are left to be cut, on IPv4 and on IPv6.
 const DATAGRAMS: &str = "
 import socket
-for family, address in (socket.AF_INET, '192.0.2.2'), (socket.AF_INET6, '2001:db8::2'):
+for family, address in (socket.AF_INET, '198.51.100.2'), (socket.AF_INET6, '2001:db8::2'):
     sender = socket.socket(family, socket.SOCK_DGRAM)
     sender.setsockopt(socket.SOL_UDP, 103, 1000)  # UDP_SEGMENT
     sender.sendto(bytes(range(250)) * 22, (address, 9))
@@ -328,12 +331,12 @@ fn carries(frame: &[u8], ethernet_type: [u8; 2], protocol: u8) -> Option<&[u8]> 
 fn what_a_real_host_leaves_to_the_adapter_is_shown_by_a_tap_as_linux_does_it() {
     let folder = tempdir().expect("a folder");
     let tapped = folder.path().join("tap.pcapng");
-    let filter = "(src host 192.0.2.1 or src host 2001:db8::1) and (tcp or udp)";
+    let filter = "(src host 198.51.100.1 or src host 2001:db8::1) and (tcp or udp)";
     let tap = ["tap", "Uplink", "--only", "sent", "-f", filter, "-w", text(&tapped), "--json"];
     let between = Between::start("offloads=all", &tap);
     let (host, (_far, far)) = (between.namespaces.host, far(&between.namespaces));
     between.namespaces.on_host(
-        "ip address add 192.0.2.1/24 dev host0; ip address add 2001:db8::1/64 dev host0 nodad",
+        "ip address add 198.51.100.1/24 dev host0; ip address add 2001:db8::1/64 dev host0 nodad",
     );
     wait("the network", || {
         let reached = |address| {
@@ -341,13 +344,13 @@ fn what_a_real_host_leaves_to_the_adapter_is_shown_by_a_tap_as_linux_does_it() {
             let ping = ping.args(["-c", "1", "-W", "1", address]).stdout(Stdio::null());
             ping.status().is_ok_and(|status| status.success())
         };
-        reached("192.0.2.2") && reached("2001:db8::2")
+        reached("198.51.100.2") && reached("2001:db8::2")
     });
     let served = between.file("served");
     let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at / 7).to_le_bytes()[0]).collect();
     fs::write(&served, &bytes).expect("written");
     let recordings = [between.record(host, "host0", filter), between.record(far, "far0", filter)];
-    for (address, named) in [("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "[2001:db8::1]")] {
+    for (address, named) in [("198.51.100.1", "198.51.100.1"), ("2001:db8::1", "[2001:db8::1]")] {
         let _serving = serve(host, address, text(between.folder.path()));
         let fetched = between.file("fetched");
         run(Namespaces::command(far, "sh").args(["-c", &fetch(named, &fetched)]));

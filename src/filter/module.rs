@@ -161,9 +161,7 @@ impl Module for FilterModule {
     }
 
     fn came_home(&self, lists: &mut Homecoming<'_, Ticket>) {
-        while let Some(list) = lists.next() {
-            Ticket::came_home(&list, &self.counters);
-        }
+        Ticket::come_home(lists, &self.counters);
         // Their buffers are free again.
         self.injections.serve(self);
     }

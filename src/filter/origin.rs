@@ -8,14 +8,15 @@ pub struct Batch<'p, T> {
     lists: NetBufferListQueue<'p, T>,
     /// The list of many frames that the next frame may join.
     open: Option<NetBufferList<'p, T>>,
-    frames: u32,
+    /// Frames that joined another.
+    joined: u32,
 }
 
 impl<'p, T> Batch<'p, T> {
     /// Gathers nothing yet, from `pools`.
     #[must_use]
     pub const fn new(pools: &'p Pools<T>) -> Self {
-        Self { pools, lists: NetBufferListQueue::new(pools), open: None, frames: 0 }
+        Self { pools, lists: NetBufferListQueue::new(pools), open: None, joined: 0 }
     }
 
     /// Adds a frame to the list of the frame before it, if there is one that can take it.
@@ -25,11 +26,12 @@ impl<'p, T> Batch<'p, T> {
     /// - `Ok(Some(frame))`: there is none; the frame needs a list of its own.
     /// - [`Error::Resources`](crate::ndis::Error::Resources): the frame is dropped, and the list
     ///   is complete without it.
+    #[inline(never)]
     pub fn join(&mut self, frame: Frame<'p>) -> Result<Option<Frame<'p>>> {
         let Some(list) = &mut self.open else { return Ok(Some(frame)) };
         let joined = list.push(frame);
         match joined {
-            Ok(()) => self.frames = self.frames.saturating_add(1),
+            Ok(()) => self.joined = self.joined.saturating_add(1),
             Err(_) => self.close(),
         }
         joined.map(|()| None)
@@ -48,32 +50,42 @@ impl<'p, T> Batch<'p, T> {
         id: Option<CancelId>,
         others_join: bool,
     ) -> Result {
-        self.close();
-        let mut list = if others_join {
-            let mut list = self.pools.many_frames(ticket)?;
-            list.push(frame)?;
-            list
-        } else {
-            self.pools.one_frame(frame, ticket)?
-        };
-        if let Some(id) = id {
-            list.set_cancel_id(id);
-        }
-        self.open = Some(list);
-        self.frames = self.frames.saturating_add(1);
         if !others_join {
+            return self.add(frame, ticket, id);
+        }
+        self.close();
+        let mut list = self.pools.many_frames(frame, ticket)?;
+        list.set_cancel_id(id);
+        self.open = Some(list);
+        Ok(())
+    }
+
+    /// Adds a list of one frame; with an `id`, it can be cancelled by it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Batch::start`].
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "once for each frame: its arguments stay in registers"
+    )]
+    pub fn add(&mut self, frame: Frame<'p>, ticket: T, id: Option<CancelId>) -> Result {
+        if self.open.is_some() {
             self.close();
         }
-        Ok(())
+        self.lists.add(frame, ticket, id)
     }
 
     /// Frames gathered.
     #[must_use]
-    pub const fn frames(&self) -> u32 {
-        self.frames
+    pub fn frames(&self) -> u32 {
+        let lists = self.lists.len().saturating_add(self.open.is_some().into());
+        lists.saturating_add(self.joined)
     }
 
     /// Completes the list that frames may join.
+    #[inline(never)]
     pub fn close(&mut self) {
         if let Some(list) = self.open.take() {
             self.lists.push(list);

@@ -2,12 +2,13 @@
 #![expect(unsafe_code, reason = "links NET_BUFFER_LISTs")]
 
 use super::{
-    gate::Loan,
+    frame::Frame,
     handle::FilterHandle,
+    homecoming::Homecoming,
     nbl::NetBufferList,
-    origin::{Origin, PauseCompletion},
+    origin::{CancelId, Origin},
     pool::Pools,
-    status::Status,
+    status::{Result, Status},
     sys::{self, NET_BUFFER_LIST},
     view::Lists,
 };
@@ -33,14 +34,37 @@ impl<'p, T> NetBufferListQueue<'p, T> {
         Self { pools, ends: None, count: 0, single: true }
     }
 
-    /// Adds a list at the end; one of other pools, or of no frames, is freed instead.
-    pub fn push(&mut self, mut list: NetBufferList<'p, T>) {
-        if !ptr::eq(list.pools(), self.pools) || list.frames() == 0 {
-            return;
+    /// Adds a list at the end; one of other pools is freed instead.
+    pub fn push(&mut self, list: NetBufferList<'p, T>) {
+        if ptr::eq(list.pools(), self.pools) {
+            self.single &= list.frames() == 1;
+            self.link(list.into_raw());
         }
-        list.make_ready();
-        self.single &= list.frames() == 1;
-        let list = list.into_raw();
+    }
+
+    /// Adds a list of one frame at the end; with an `id`, it can be cancelled by it.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pools::many_frames`].
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "once for each frame: what it is given stays in registers"
+    )]
+    pub fn add(&mut self, frame: Frame<'p>, ticket: T, id: Option<CancelId>) -> Result {
+        let mut list = NetBufferList::one_frame(self.pools, frame, ticket)?;
+        list.set_cancel_id(id);
+        self.link(list.into_raw());
+        Ok(())
+    }
+
+    /// Links a list of these pools to the end.
+    fn link(&mut self, list: NonNull<NET_BUFFER_LIST>) {
         // SAFETY: a list of our own.
         let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(list.as_ptr()) };
         // SAFETY: its own field.
@@ -56,7 +80,8 @@ impl<'p, T> NetBufferListQueue<'p, T> {
             }
         };
         self.ends = Some((head, list));
-        self.count = self.count.saturating_add(1);
+        // Memory would end before the number.
+        self.count = self.count.wrapping_add(1);
     }
 
     /// Lists in the queue.
@@ -113,7 +138,9 @@ impl<T> Drop for NetBufferListQueue<'_, T> {
 /// # Safety
 ///
 /// `head` is null or starts a chain of lists that the caller owns.
-unsafe fn unlink_first(head: &mut *mut NET_BUFFER_LIST) -> Option<NonNull<NET_BUFFER_LIST>> {
+pub(super) unsafe fn unlink_first(
+    head: &mut *mut NET_BUFFER_LIST,
+) -> Option<NonNull<NET_BUFFER_LIST>> {
     let first = NonNull::new(*head)?;
     // SAFETY: a list of the chain.
     let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(first.as_ptr()) };
@@ -187,37 +214,6 @@ impl ForeignChain {
     }
 }
 
-/// Lists of our own that come home: sent and completed, or indicated and returned.
-///
-/// Until it is dropped they keep the module from pausing, so that everything they wake finds the
-/// module alive. Lists that nobody took are freed with it.
-///
-/// # Invariants
-///
-/// `head` starts a chain of lists of the pools behind the loan's gate, which NDIS gave back.
-pub struct Homecoming<'g, T> {
-    head: *mut NET_BUFFER_LIST,
-    loan: Loan<'g, Pools<T>, PauseCompletion>,
-}
-
-impl<T> Homecoming<'_, T> {
-    /// The next list.
-    #[expect(clippy::should_implement_trait, reason = "each list borrows the homecoming")]
-    pub fn next(&mut self) -> Option<NetBufferList<'_, T>> {
-        let pools = self.loan.value()?;
-        // SAFETY: by the type's invariant a chain of lists that came home.
-        let list = unsafe { unlink_first(&mut self.head) }?;
-        // SAFETY: by the type's invariant from these pools, home, and just unlinked.
-        Some(unsafe { NetBufferList::from_raw(list, pools) })
-    }
-}
-
-impl<T> Drop for Homecoming<'_, T> {
-    fn drop(&mut self) {
-        while self.next().is_some() {}
-    }
-}
-
 /// Parts a completed or returned chain into our own lists and other drivers'.
 ///
 /// Order is kept in both; a chain of other drivers' lists alone is not touched.
@@ -231,28 +227,56 @@ pub(super) unsafe fn part<T>(
     origin: &Origin<T>,
 ) -> (Option<Homecoming<'_, T>>, Option<ForeignChain>) {
     let handle = origin.handle();
-    let mut ours = 0_usize;
-    let mut others = 0_usize;
-    let count = |list: NonNull<NET_BUFFER_LIST>| {
-        // SAFETY: a list of the chain, by the caller's promise.
-        let counter = if unsafe { is_own(list, handle) } { &mut ours } else { &mut others };
-        *counter = counter.saturating_add(1);
-    };
     // SAFETY: the caller's promise.
-    unsafe { for_each(head, count) };
-    let (own, foreign) = match (ours, others) {
-        (0, _) => (ptr::null_mut(), head),
-        (_, 0) => (head, ptr::null_mut()),
-        // SAFETY: the caller's promise.
-        (..) => unsafe { relink(head, handle) },
+    let (mut ours, rest) = unsafe { count_own(head, handle) };
+    let (own, foreign) = if rest.is_null() {
+        (head, ptr::null_mut())
+    } else {
+        let count = |list: NonNull<NET_BUFFER_LIST>| {
+            // SAFETY: a list of the chain, by the caller's promise.
+            let is_own = unsafe { is_own(list, handle) };
+            ours = ours.wrapping_add(is_own.into());
+        };
+        // SAFETY: the caller's promise; a chain goes on behind its first lists.
+        unsafe { for_each(rest, count) };
+        match ours {
+            0 => (ptr::null_mut(), head),
+            // SAFETY: the caller's promise.
+            _ => unsafe { relink(head, handle) },
+        }
     };
-    let homecoming = (ours > 0).then(|| Homecoming {
-        head: own,
+    let homecoming = match ours {
+        0 => None,
         // SAFETY: each list of our own was lent when it left, by `Running`, and comes back once.
-        loan: unsafe { origin.gate().homecoming(ours) },
-    });
+        _ => unsafe { Homecoming::new(own, origin, ours) },
+    };
     // SAFETY: lists that NDIS handed to this driver.
     (homecoming, unsafe { ForeignChain::from_raw(foreign) })
+}
+
+/// Counts the lists of our own at the start of a chain, and gives what follows them.
+///
+/// # Safety
+///
+/// As for [`part`].
+unsafe fn count_own(
+    mut head: *mut NET_BUFFER_LIST,
+    handle: FilterHandle,
+) -> (usize, *mut NET_BUFFER_LIST) {
+    let mut ours = 0_usize;
+    while let Some(list) = NonNull::new(head) {
+        // SAFETY: a list of the chain, by the caller's promise.
+        if !unsafe { is_own(list, handle) } {
+            break;
+        }
+        // Memory would end before the number.
+        ours = ours.wrapping_add(1);
+        // SAFETY: a list of the chain.
+        let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(head) };
+        // SAFETY: its own field.
+        head = unsafe { next.read() };
+    }
+    (ours, head)
 }
 
 /// Relinks a mixed chain into our own lists and other drivers'.

@@ -4,8 +4,8 @@
 use super::{
     attach::Attachment,
     callbacks,
-    chain::Homecoming,
     event::{DevicePnPEvent, NetPnPEvent, StatusIndication},
+    homecoming::Homecoming,
     memory::Shared,
     oid::{OidAnswer, OidRequest},
     origin::{Origin, Passing},

@@ -1,14 +1,18 @@
-#![expect(unsafe_code, reason = "clears bytes of its slots")]
+#![expect(unsafe_code, reason = "fills slots of its own, and links their MDLs")]
 
 use super::{
-    frame_buffers::FrameBuffers,
+    frame_buffers::{FrameBuffers, FrameLayout},
     slots::{Run, Slot},
+    status::{Error, Result},
     sys::MDL,
 };
 use core::{
     mem,
     ptr::{self, NonNull},
 };
+
+/// The shortest frame on a wire, in bytes, without frame check sequence.
+const SHORTEST: u32 = 60;
 
 /// A frame in buffers of its own; dropping it gives them back.
 ///
@@ -17,14 +21,70 @@ use core::{
 /// The slots of `run` are this frame's alone.
 pub struct Frame<'b> {
     buffers: &'b FrameBuffers,
-    run: Run,
+    run: Run<'b>,
     length: u32,
 }
 
 impl<'b> Frame<'b> {
-    /// A frame in slots that were just taken from `buffers`.
-    pub(super) const fn new(buffers: &'b FrameBuffers, run: Run, length: u32) -> Self {
-        Self { buffers, run, length }
+    /// A frame of `length` bytes in slots that were just taken from `buffers`, as many as it needs:
+    /// `fill` is lent each of them with the offset of its first byte in the frame, and says whether
+    /// it has filled it.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::InvalidLength`]: the slots are too few.
+    /// - [`Error::Unreadable`]: `fill` has not filled a slot.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "once for each frame: what it is given and gives stays in registers"
+    )]
+    pub(super) fn fill(
+        buffers: &'b FrameBuffers,
+        run: Run<'b>,
+        length: u32,
+        mut fill: impl FnMut(usize, &mut [u8]) -> bool,
+    ) -> Result<Self> {
+        // INVARIANT: just taken.
+        let frame = Self { buffers, run, length };
+        let layout = buffers.layout();
+        if length > layout.capacity {
+            return frame.fill_slots(fill);
+        }
+        // SAFETY: the slot is the frame's.
+        unsafe { fill_slot(run.first, layout.backfill, 0, length, &mut fill) }?;
+        // SAFETY: the slot is the frame's, which is not in flight.
+        unsafe { run.first.mdl.set_next(None) };
+        if length < SHORTEST {
+            // SAFETY: the slot is the frame's.
+            unsafe { pad(run.first, layout, length) };
+        }
+        Ok(frame)
+    }
+
+    /// Fills several slots.
+    #[inline(never)]
+    fn fill_slots(self, mut fill: impl FnMut(usize, &mut [u8]) -> bool) -> Result<Self> {
+        let FrameLayout { backfill, capacity, .. } = self.buffers.layout();
+        let (mut slot, mut start, mut piece) = (self.run.first, backfill, capacity);
+        let mut filled = 0_u32;
+        loop {
+            // SAFETY: the slot is the frame's.
+            unsafe { fill_slot(slot, start, filled, piece, &mut fill) }?;
+            filled = filled.saturating_add(piece);
+            if filled >= self.length {
+                break;
+            }
+            let is_last = ptr::eq(slot, self.run.last);
+            let next = slot.next().filter(|_| !is_last).ok_or(Error::InvalidLength)?;
+            // SAFETY: both slots are this frame's, which is not in flight and keeps them together.
+            unsafe { slot.mdl.set_next(Some(next.mdl.as_raw())) };
+            (slot, start) = (next, 0);
+            piece = self.length.saturating_sub(filled).min(backfill.saturating_add(capacity));
+        }
+        // SAFETY: the slot is this frame's, which is not in flight.
+        unsafe { slot.mdl.set_next(None) };
+        Ok(self)
     }
 
     /// Bytes of the frame.
@@ -44,48 +104,20 @@ impl<'b> Frame<'b> {
         ptr::eq(self.buffers, buffers)
     }
 
-    /// Its slots in order.
-    pub(super) fn slots(&self) -> impl Iterator<Item = &'b Slot> + use<'b> {
-        let slots = &self.buffers.slots;
-        core::iter::successors(slots.get(self.run.first), |slot| slots.get(slot.next()))
-    }
-
-    /// The MDLs of its slots; `None` never, for a frame has at least one.
-    pub(super) fn mdl_chain(&self) -> Option<NonNull<MDL>> {
-        self.slots().next().map(|slot| slot.mdl.as_raw())
-    }
-
-    /// Clears what follows a frame that is shorter than the shortest on a wire: a driver below
-    /// that pads it in place must not send what an earlier frame left in the buffer.
-    pub(super) fn pad(&self) {
-        const SHORTEST: u32 = 60;
-        let end = SHORTEST.min(self.buffers.layout().capacity);
-        let padding = end.saturating_sub(self.length);
-        let Some(slot) = self.slots().next().filter(|_| padding > 0) else { return };
-        let start = self.backfill().saturating_add(self.length);
-        // SAFETY: the slot is this frame's.
-        if let Some(bytes) = unsafe { slot.bytes(start, padding as usize) } {
-            bytes.fill(0);
-        }
-    }
-
-    /// Keeps `other`'s buffers together with this frame's, to be given back with them.
-    ///
-    /// Their MDL chains stay apart. Both are of the same [`FrameBuffers`].
-    pub(super) fn keep(&mut self, other: Self) {
-        if let Some(last) = self.buffers.slots.get(other.run.last) {
-            last.set_next(self.run.first);
-        }
-        // INVARIANT: the joined slots are this frame's alone, because `other` is forgotten.
-        self.run.first = other.run.first;
-        self.run.slots = self.run.slots.saturating_add(other.run.slots);
-        self.length = self.length.saturating_add(other.length);
-        mem::forget(other);
+    /// The MDLs of its slots.
+    pub(super) const fn mdl_chain(&self) -> NonNull<MDL> {
+        self.run.first.mdl.as_raw()
     }
 
     /// Takes the frame apart, for a context that remembers it while NDIS has it.
     pub(super) fn into_raw(self) -> RawFrame {
-        let raw = RawFrame { run: self.run, length: self.length };
+        let Run { first, last, slots } = self.run;
+        let raw = RawFrame {
+            first: NonNull::from(first),
+            last: NonNull::from(last),
+            slots,
+            length: self.length,
+        };
         mem::forget(self);
         raw
     }
@@ -97,25 +129,83 @@ impl<'b> Frame<'b> {
     /// `raw` came from [`Frame::into_raw`] of a frame of `buffers` and is put together once.
     #[expect(clippy::needless_pass_by_value, reason = "put together once")]
     pub(super) const unsafe fn from_raw(raw: RawFrame, buffers: &'b FrameBuffers) -> Self {
+        // SAFETY: a slot of the buffers by the caller's promise.
+        let first: &'b Slot = unsafe { raw.first.as_ref() };
+        // SAFETY: as above.
+        let last: &'b Slot = unsafe { raw.last.as_ref() };
         // INVARIANT: what was taken apart had these slots to itself, and nobody got them since.
-        Self { buffers, run: raw.run, length: raw.length }
+        Self { buffers, run: Run { first, last, slots: raw.slots }, length: raw.length }
     }
 }
 
 impl Drop for Frame<'_> {
     fn drop(&mut self) {
-        self.buffers.slots.put_back(self.run);
+        // SAFETY: the frame's slots, at its end.
+        unsafe { self.buffers.slots.put_back(self.run) };
+    }
+}
+
+/// Has a slot filled from `start` on with the `piece` bytes of a frame that begin at `offset`.
+///
+/// # Safety
+///
+/// The slot is the caller's alone.
+unsafe fn fill_slot(
+    slot: &Slot,
+    start: u32,
+    offset: u32,
+    piece: u32,
+    fill: &mut impl FnMut(usize, &mut [u8]) -> bool,
+) -> Result {
+    // SAFETY: the caller's promise; its bytes are lent here alone.
+    let bytes = unsafe { slot.bytes(start, piece as usize) }.ok_or(Error::InvalidLength)?;
+    if fill(offset as usize, bytes) { Ok(()) } else { Err(Error::Unreadable) }
+}
+
+/// Clears what follows a frame that is shorter than the shortest on a wire: a driver below that pads
+/// it in place must not send what an earlier frame left in the buffer.
+///
+/// # Safety
+///
+/// The slot is the caller's alone.
+#[cold]
+unsafe fn pad(slot: &Slot, layout: FrameLayout, length: u32) {
+    let padding = SHORTEST.min(layout.capacity).saturating_sub(length);
+    let start = layout.backfill.saturating_add(length);
+    // SAFETY: the caller's promise.
+    if let Some(bytes) = unsafe { slot.bytes(start, padding as usize) } {
+        bytes.fill(0);
     }
 }
 
 /// A [`Frame`] without its lifetime.
 pub(super) struct RawFrame {
-    run: Run,
+    first: NonNull<Slot>,
+    last: NonNull<Slot>,
+    slots: u32,
     length: u32,
 }
 
 impl RawFrame {
     pub(super) const fn length(&self) -> u32 {
         self.length
+    }
+
+    /// Keeps the buffers of `frame` together with these, to be given back with them.
+    ///
+    /// Their MDL chains stay apart.
+    ///
+    /// # Safety
+    ///
+    /// These came from frames of `frame`'s buffers.
+    pub(super) unsafe fn keep(&mut self, frame: Frame<'_>) {
+        // SAFETY: a slot of the same buffers by the caller's promise.
+        let first = unsafe { self.first.as_ref() };
+        // SAFETY: both are of the same slots, and there is one owner of both.
+        unsafe { frame.run.last.set_next(Some(first)) };
+        self.first = NonNull::from(frame.run.first);
+        self.slots = self.slots.wrapping_add(frame.run.slots);
+        self.length = self.length.wrapping_add(frame.length);
+        mem::forget(frame);
     }
 }

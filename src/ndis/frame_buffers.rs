@@ -7,7 +7,7 @@
 //! Frame of one buffer:   MDL ─► │ backfill │ frame ··│            DataOffset = backfill
 //! Frame of several:      MDL ─► │ backfill │ frame ··│ ─► │ frame, from the first byte on ··│
 //! ```
-#![expect(unsafe_code, reason = "cuts a block into slots, and fills those of a frame")]
+#![expect(unsafe_code, reason = "cuts a block into slots")]
 
 use super::{
     frame::Frame,
@@ -16,6 +16,7 @@ use super::{
     memory::{Block, try_slice},
     slots::{Slot, Slots},
     status::{Error, Result},
+    stock::Stock,
     sys::MEMORY_ALLOCATION_ALIGNMENT,
     territory::Territory,
 };
@@ -93,22 +94,14 @@ impl FrameBuffers {
         self.slots.free()
     }
 
-    /// Copies `bytes` into as many buffers as they need.
+    /// Buffers for `frames` frames, which are taken all at once where one is enough for each.
     ///
     /// # IRQL
     ///
-    /// `<= DISPATCH_LEVEL`.
-    ///
-    /// # Errors
-    ///
-    /// As [`FrameBuffers::gather`].
-    pub fn copy(&self, bytes: &[u8]) -> Result<Frame<'_>> {
-        let length = u32::try_from(bytes.len()).map_err(|_| Error::InvalidLength)?;
-        self.gather(length, |offset, into| {
-            let end = offset.checked_add(into.len());
-            let piece = end.and_then(|end| bytes.get(offset..end));
-            piece.is_some_and(|piece| copy_all(piece, into))
-        })
+    /// Any.
+    #[must_use]
+    pub fn stock(&self, frames: u32) -> Stock<'_> {
+        Stock::new(self, frames)
     }
 
     /// Makes a frame of `length` bytes in as many buffers as it needs: `fill` is lent each of them
@@ -126,41 +119,31 @@ impl FrameBuffers {
     pub fn gather(
         &self,
         length: u32,
-        mut fill: impl FnMut(usize, &mut [u8]) -> bool,
+        fill: impl FnMut(usize, &mut [u8]) -> bool,
     ) -> Result<Frame<'_>> {
-        let FrameLayout { backfill, capacity, count: most } = self.layout;
-        let whole = backfill.checked_add(capacity).ok_or(Error::InvalidLength)?;
-        let rest = length.saturating_sub(capacity);
-        let count = rest.div_ceil(whole.max(1)).checked_add(1).ok_or(Error::InvalidLength)?;
-        if length == 0 || count > most {
+        let count = self.layout.buffers_of(length)?;
+        Frame::fill(self, self.slots.take(count, count)?, length, fill)
+    }
+}
+
+impl FrameLayout {
+    /// Whether one buffer is enough for a frame of `length` bytes.
+    pub(super) const fn is_in_one(&self, length: u32) -> bool {
+        0 < length && length <= self.capacity
+    }
+
+    /// How many buffers a frame of `length` bytes needs.
+    pub(super) fn buffers_of(&self, length: u32) -> Result<u32> {
+        if length == 0 {
             return Err(Error::InvalidLength);
         }
-        let frame = Frame::new(self, self.slots.take(count)?, length);
-        let mut filled = 0_u32;
-        let mut before: Option<&Slot> = None;
-        for slot in frame.slots() {
-            let (start, room) = if before.is_some() { (0, whole) } else { (backfill, capacity) };
-            let piece = length.saturating_sub(filled).min(room);
-            // SAFETY: the slot is the frame's, which is the caller's alone.
-            let bytes = unsafe { slot.bytes(start, piece as usize) };
-            let bytes = bytes.ok_or(Error::InvalidLength)?;
-            if !fill(filled as usize, bytes) {
-                return Err(Error::Unreadable);
-            }
-            if let Some(before) = before {
-                // SAFETY: both slots are this frame's, which is not in flight and keeps them
-                // together.
-                unsafe { before.mdl.set_next(Some(slot.mdl.as_raw())) };
-            }
-            filled = filled.saturating_add(piece);
-            before = Some(slot);
+        if self.is_in_one(length) {
+            return Ok(1);
         }
-        if let Some(last) = before {
-            // SAFETY: the slot is this frame's, which is not in flight.
-            unsafe { last.mdl.set_next(None) };
-        }
-        frame.pad();
-        Ok(frame)
+        let rest = length.saturating_sub(self.capacity);
+        let whole = self.backfill.saturating_add(self.capacity).max(1);
+        let count = rest.div_ceil(whole).saturating_add(1);
+        if count > self.count { Err(Error::InvalidLength) } else { Ok(count) }
     }
 }
 

@@ -249,11 +249,16 @@ impl Irp {
         let (result, room) = match self.buffer() {
             None => (write(&mut []), 0),
             Some(buffer) => {
-                let room = self.control().output;
-                // What is not written must not show what the buffer held before.
-                // SAFETY: the I/O manager's buffer has room for the output.
-                unsafe { buffer.as_ptr().write_bytes(0, room) };
-                // SAFETY: borrowed with the request, initialised just now, and as long as the IRP.
+                let Control { input, output: room, .. } = self.control();
+                // What the caller did not put there itself must not be shown to it.
+                if let Some(behind) = room.checked_sub(input).filter(|&behind| behind > 0) {
+                    // SAFETY: the buffer holds the input, and has room for the output.
+                    let end = unsafe { buffer.add(input) };
+                    // SAFETY: within the output.
+                    unsafe { end.as_ptr().write_bytes(0, behind) };
+                }
+                // SAFETY: borrowed with the request, initialised by the I/O manager or just now, and
+                // as long as the IRP.
                 let output = unsafe { slice::from_raw_parts_mut(buffer.as_ptr(), room) };
                 (write(output), room)
             }

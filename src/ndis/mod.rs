@@ -28,6 +28,7 @@
 //!   \\.\ opens, device controls   ─►  ControlDevice                          ─►  Device
 //! ```
 
+mod arrival;
 mod attach;
 mod callbacks;
 mod calls;
@@ -42,6 +43,7 @@ mod frame;
 mod frame_buffers;
 mod gate;
 mod handle;
+mod homecoming;
 mod irp;
 mod kernel_event;
 mod later;
@@ -58,10 +60,12 @@ mod pool;
 mod published;
 mod restart;
 mod ring;
-mod shares;
 mod slots;
 mod stack;
+mod stake;
+mod stakes;
 mod status;
+mod stock;
 mod sync;
 mod sys;
 mod territory;
@@ -71,8 +75,9 @@ mod view;
 mod waiting;
 mod work_item;
 
+pub use arrival::Arrival;
 pub use attach::Attachment;
-pub use chain::{Homecoming, NetBufferListQueue};
+pub use chain::NetBufferListQueue;
 pub use clock::{TIME_UNIT_NANOSECONDS, system_time};
 pub use deadline::{Deadline, LastDeadline};
 pub use device::{ControlDevice, Device, DeviceNames};
@@ -83,6 +88,7 @@ pub use driver::{
 pub use event::{DevicePnPEvent, NetPnPEvent, StatusIndication};
 pub use frame::Frame;
 pub use frame_buffers::{FrameBuffers, FrameLayout};
+pub use homecoming::Homecoming;
 pub use irp::{ControlRequest, Dispatched, OUTPUT_LIMIT};
 pub use memory::{Shared, try_slice};
 pub use nbl::NetBufferList;
@@ -94,9 +100,11 @@ pub use pool::{PoolSizes, Pools};
 pub use published::Published;
 pub use restart::{GeneralAttributes, RestartAttributes};
 pub use ring::{Reader, Reservation, Ring};
-pub use shares::Shares;
 pub use stack::stack_left;
+pub use stake::{Stake, Staked};
+pub use stakes::Stakes;
 pub use status::{Error, Result, Status};
+pub use stock::Stock;
 pub use sync::SpinLock;
 pub use text::{CountedString, widen};
 pub use traffic::{BorrowedIndication, ReceiveIndication, SendRequest};

@@ -31,20 +31,24 @@ impl<'p> NetBuffer<'p> {
     ///
     /// [`Error::Resources`].
     pub(super) fn allocate(pool: &'p NetBufferPool, frame: &Frame<'p>) -> Result<Self> {
-        let mdl_chain = frame.mdl_chain().ok_or(Error::InvalidLength)?;
         // SAFETY:
         // - The pool is alive and has no data of its own.
         // - The chain describes the frame's buffers: backfill, then at least `length` bytes.
         let raw = unsafe {
             sys::NdisAllocateNetBuffer(
                 pool.as_raw(),
-                mdl_chain.as_ptr(),
+                frame.mdl_chain().as_ptr(),
                 frame.backfill(),
                 frame.length() as usize as _,
             )
         };
+        let raw = NonNull::new(raw).ok_or(Error::Resources)?;
+        // SAFETY: a fresh NET_BUFFER.
+        let next = unsafe { sys::NET_BUFFER_NEXT_NB(raw.as_ptr()) };
+        // SAFETY: its own field: nothing follows.
+        unsafe { next.write(core::ptr::null_mut()) };
         // INVARIANT: fresh from NdisAllocateNetBuffer.
-        NonNull::new(raw).map(|raw| Self { raw, _pool: PhantomData }).ok_or(Error::Resources)
+        Ok(Self { raw, _pool: PhantomData })
     }
 
     /// Hands the NET_BUFFER to a list, which frees it.

@@ -3,6 +3,7 @@
 use super::{
     frame::{Frame, RawFrame},
     nb::NetBuffer,
+    origin::CancelId,
     pool::Pools,
     status::{Error, Result, Status},
     sys::{self, NET_BUFFER, NET_BUFFER_LIST},
@@ -13,9 +14,9 @@ use core::{mem, ptr, ptr::NonNull};
 ///
 /// The area in front of it, the context backfill, is for other drivers.
 pub(super) struct ListContext<T> {
-    frame: Option<RawFrame>,
+    frame: RawFrame,
     frames: u32,
-    /// The last NET_BUFFER of a list of many frames.
+    /// The last of the NET_BUFFERs that were allocated for the list one by one.
     last: *mut NET_BUFFER,
     ticket: T,
 }
@@ -25,7 +26,7 @@ pub(super) struct ListContext<T> {
 /// # Invariants
 ///
 /// - `raw` came from `pools`, is not in NDIS' hands and has not been freed.
-/// - Its context area holds an initialised `ListContext<T>` whose frame is from `pools.buffers`.
+/// - `context` is in its context area, and initialised; the frame there is from `pools.buffers`.
 /// - Its NET_BUFFERs are NDIS' own (`one_frame`) or came from `pools.net_buffers`
 ///   (`many_frames`), and describe buffers that the context keeps.
 ///
@@ -33,6 +34,7 @@ pub(super) struct ListContext<T> {
 /// NdisFreeNetBufferList.
 pub struct NetBufferList<'p, T> {
     raw: NonNull<NET_BUFFER_LIST>,
+    context: NonNull<ListContext<T>>,
     pools: &'p Pools<T>,
 }
 
@@ -40,11 +42,15 @@ pub struct NetBufferList<'p, T> {
 unsafe impl<T: Send> Send for NetBufferList<'_, T> {}
 
 impl<'p, T> NetBufferList<'p, T> {
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "once for each frame: what it is given and gives stays in registers"
+    )]
     pub(super) fn one_frame(pools: &'p Pools<T>, frame: Frame<'p>, ticket: T) -> Result<Self> {
         if !frame.is_from(&pools.buffers) {
             return Err(Error::BadState);
         }
-        let mdl_chain = frame.mdl_chain().ok_or(Error::InvalidLength)?;
         // SAFETY:
         // - The pool pairs lists with NET_BUFFERs and has no data of its own.
         // - Both context sizes are multiples of MEMORY_ALLOCATION_ALIGNMENT.
@@ -54,19 +60,23 @@ impl<'p, T> NetBufferList<'p, T> {
                 pools.one_frame.as_raw(),
                 Pools::<T>::CONTEXT_SIZE,
                 pools.sizes().context_backfill,
-                mdl_chain.as_ptr(),
+                frame.mdl_chain().as_ptr(),
                 frame.backfill(),
                 frame.length() as usize as _,
             )
         };
         let raw = NonNull::new(raw).ok_or(Error::Resources)?;
-        let frame = Some(frame.into_raw());
+        let frame = frame.into_raw();
         let context = ListContext { frame, frames: 1, last: ptr::null_mut(), ticket };
         // SAFETY: fresh from the pool, with a context area for a `ListContext<T>`.
         Ok(unsafe { Self::new(pools, raw, context) })
     }
 
-    pub(super) fn many_frames(pools: &'p Pools<T>, ticket: T) -> Result<Self> {
+    pub(super) fn many_frames(pools: &'p Pools<T>, frame: Frame<'p>, ticket: T) -> Result<Self> {
+        if !frame.is_from(&pools.buffers) {
+            return Err(Error::BadState);
+        }
+        let first = NetBuffer::allocate(&pools.net_buffers, &frame)?;
         // SAFETY:
         // - The pool's lists come without NET_BUFFERs.
         // - Both context sizes are multiples of MEMORY_ALLOCATION_ALIGNMENT.
@@ -78,7 +88,12 @@ impl<'p, T> NetBufferList<'p, T> {
             )
         };
         let raw = NonNull::new(raw).ok_or(Error::Resources)?;
-        let context = ListContext { frame: None, frames: 0, last: ptr::null_mut(), ticket };
+        let last = first.into_raw().as_ptr();
+        // SAFETY: fresh from the pool.
+        let place = unsafe { sys::NET_BUFFER_LIST_FIRST_NB(raw.as_ptr()) };
+        // SAFETY: the list's own field.
+        unsafe { place.write(last) };
+        let context = ListContext { frame: frame.into_raw(), frames: 1, last, ticket };
         // SAFETY: fresh from the pool, with a context area for a `ListContext<T>`.
         Ok(unsafe { Self::new(pools, raw, context) })
     }
@@ -93,18 +108,25 @@ impl<'p, T> NetBufferList<'p, T> {
         raw: NonNull<NET_BUFFER_LIST>,
         context: ListContext<T>,
     ) -> Self {
-        let list = raw.as_ptr();
         // SAFETY: the list has a context area by the caller's promise.
-        let place = unsafe { sys::NET_BUFFER_LIST_CONTEXT_DATA_START(list) };
+        let place = unsafe { context_of(raw) };
         // SAFETY: the area is large enough and aligned for a `ListContext<T>`.
-        unsafe { place.cast::<ListContext<T>>().write(context) };
+        unsafe { place.write(context) };
+        let list = raw.as_ptr();
         // SAFETY: the list is ours.
         unsafe { (*list).SourceHandle = pools.handle.as_raw() };
+        // What the pool did with the list before does not matter: no status, and nothing out of
+        // band, no offload, no tag, no id that cancels it.
+        // SAFETY: the list is ours.
+        let information = unsafe { &raw mut (*list).NetBufferListInfo };
+        // SAFETY: the list's own field, an array of pointers, which may all be null.
+        unsafe { information.write_bytes(0, 1) };
+        // SAFETY: the list is ours.
+        let status = unsafe { sys::NET_BUFFER_LIST_STATUS(list) };
+        // SAFETY: the list's own field.
+        unsafe { status.write(Status::SUCCESS.as_raw()) };
         // INVARIANT: from these pools, with its context in place.
-        let mut list = Self { raw, pools };
-        // What the pool did with the list before does not matter: no id cancels it.
-        list.write_cancel_id(ptr::null_mut());
-        list
+        Self { raw, context: place, pools }
     }
 
     /// Adds a frame to a list of many frames.
@@ -118,39 +140,20 @@ impl<'p, T> NetBufferList<'p, T> {
     /// - [`Error::Resources`]: the list is as it was; the frame's buffers go back.
     /// - [`Error::BadState`]: this is a list of one frame, or the frame is of other buffers.
     pub fn push(&mut self, frame: Frame<'p>) -> Result {
-        if !self.is_many() || !frame.is_from(&self.pools.buffers) {
+        let end = self.context().last;
+        if end.is_null() || !frame.is_from(&self.pools.buffers) {
             return Err(Error::BadState);
         }
         let added = NetBuffer::allocate(&self.pools.net_buffers, &frame)?.into_raw().as_ptr();
-        let list = self.raw.as_ptr();
-        let end = self.context().last;
-        let place = if end.is_null() {
-            // SAFETY: a list by the type's invariant.
-            unsafe { sys::NET_BUFFER_LIST_FIRST_NB(list) }
-        } else {
-            // SAFETY: a NET_BUFFER of this list.
-            unsafe { sys::NET_BUFFER_NEXT_NB(end) }
-        };
-        // SAFETY: the end of this list's chain of NET_BUFFERs.
-        unsafe { place.write(added) };
-        // SAFETY: a fresh NET_BUFFER.
-        let next = unsafe { sys::NET_BUFFER_NEXT_NB(added) };
-        // SAFETY: its own field; it is now the end of the chain.
-        unsafe { next.write(ptr::null_mut()) };
-        let buffers = &self.pools.buffers;
+        // SAFETY: the last NET_BUFFER of this list.
+        let next = unsafe { sys::NET_BUFFER_NEXT_NB(end) };
+        // SAFETY: its own field: the end of the chain.
+        unsafe { next.write(added) };
         let context = self.context_mut();
         context.last = added;
-        context.frames = context.frames.saturating_add(1);
-        let kept = match context.frame.take() {
-            None => frame,
-            Some(kept) => {
-                // SAFETY: the context's frame is from these buffers, and was taken out of it.
-                let mut kept = unsafe { Frame::from_raw(kept, buffers) };
-                kept.keep(frame);
-                kept
-            }
-        };
-        context.frame = Some(kept.into_raw());
+        context.frames = context.frames.wrapping_add(1);
+        // SAFETY: the context's frame is from these buffers, as is the new one.
+        unsafe { context.frame.keep(frame) };
         Ok(())
     }
 
@@ -163,7 +166,7 @@ impl<'p, T> NetBufferList<'p, T> {
     /// Bytes of all its frames.
     #[must_use]
     pub fn bytes(&self) -> u32 {
-        self.context().frame.as_ref().map_or(0, RawFrame::length)
+        self.context().frame.length()
     }
 
     /// What the drivers that had the list said of it.
@@ -185,36 +188,13 @@ impl<'p, T> NetBufferList<'p, T> {
         &mut self.context_mut().ticket
     }
 
-    /// Makes a list ready to leave, whatever it was used for before: no status, and nothing out of
-    /// band, no offload, no tag, but the id that cancels it.
-    pub(super) fn make_ready(&mut self) {
-        let list = self.raw.as_ptr();
-        // SAFETY: a list by the type's invariant, and ours.
-        let id = unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(list) };
-        // SAFETY: the list's own field.
-        let kept = unsafe { id.read() };
-        // SAFETY: a list by the type's invariant, and ours.
-        let information = unsafe { &raw mut (*list).NetBufferListInfo };
-        // SAFETY: the list's own field, an array of pointers, which may all be null.
-        unsafe { information.write_bytes(0, 1) };
-        // SAFETY: the list's own field.
-        unsafe { id.write(kept) };
-        // SAFETY: a list by the type's invariant.
-        let status = unsafe { sys::NET_BUFFER_LIST_STATUS(list) };
-        // SAFETY: the list's own field.
-        unsafe { status.write(Status::SUCCESS.as_raw()) };
-    }
-
-    /// Marks the list so that [`Running::cancel_sends`](super::Running::cancel_sends) finds it.
-    pub fn set_cancel_id(&mut self, id: super::CancelId) {
-        self.write_cancel_id(id.as_raw());
-    }
-
-    fn write_cancel_id(&mut self, id: sys::PVOID) {
+    /// Marks the list so that [`Running::cancel_sends`](super::Running::cancel_sends) finds it, or
+    /// does not.
+    pub fn set_cancel_id(&mut self, id: Option<CancelId>) {
         // SAFETY: a list by the type's invariant.
         let place = unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(self.raw.as_ptr()) };
         // SAFETY: the list's own field.
-        unsafe { place.write(id) };
+        unsafe { place.write(id.map_or(ptr::null_mut(), CancelId::as_raw)) };
     }
 
     /// The pools that the list is from.
@@ -222,25 +202,14 @@ impl<'p, T> NetBufferList<'p, T> {
         self.pools
     }
 
-    fn is_many(&self) -> bool {
-        // SAFETY: a list by the type's invariant.
-        let pool = unsafe { sys::NdisGetPoolFromNetBufferList(self.raw.as_ptr()) };
-        pool == self.pools.many_frames.as_raw()
-    }
-
-    fn context_place(&self) -> *mut ListContext<T> {
-        // SAFETY: the list has a context area by the type's invariant.
-        unsafe { sys::NET_BUFFER_LIST_CONTEXT_DATA_START(self.raw.as_ptr()) }.cast()
-    }
-
     fn context(&self) -> &ListContext<T> {
         // SAFETY: initialised by the type's invariant; borrowed with `self`.
-        unsafe { &*self.context_place() }
+        unsafe { self.context.as_ref() }
     }
 
     fn context_mut(&mut self) -> &mut ListContext<T> {
         // SAFETY: initialised by the type's invariant; borrowed with `self`.
-        unsafe { &mut *self.context_place() }
+        unsafe { self.context.as_mut() }
     }
 
     /// Gives the list away, to be linked into a chain for NDIS.
@@ -256,12 +225,36 @@ impl<'p, T> NetBufferList<'p, T> {
     ///
     /// `raw` came from [`NetBufferList::into_raw`] of a list of `pools`, is no longer in NDIS'
     /// hands and no longer linked to another list.
-    pub(super) const unsafe fn from_raw(
-        raw: NonNull<NET_BUFFER_LIST>,
-        pools: &'p Pools<T>,
-    ) -> Self {
+    pub(super) unsafe fn from_raw(raw: NonNull<NET_BUFFER_LIST>, pools: &'p Pools<T>) -> Self {
+        // SAFETY: the list has a context area by the caller's promise.
+        let context = unsafe { context_of(raw) };
         // INVARIANT: the caller's promise.
-        Self { raw, pools }
+        Self { raw, context, pools }
+    }
+
+    /// Frees the list with its NET_BUFFERs; what is left of it.
+    pub(super) fn into_parts(self) -> (Frame<'p>, T) {
+        let list = mem::ManuallyDrop::new(self);
+        // SAFETY: the list is not used after this.
+        unsafe { list.free() }
+    }
+
+    /// Frees the list with its NET_BUFFERs; what is left of it.
+    ///
+    /// # Safety
+    ///
+    /// The list is not used after this.
+    unsafe fn free(&self) -> (Frame<'p>, T) {
+        // SAFETY: initialised by the type's invariant, and not used after this.
+        let ListContext { frame, last, ticket, .. } = unsafe { self.context.read() };
+        if !last.is_null() {
+            self.free_net_buffers();
+        }
+        // SAFETY: from our pool and not freed before, by the type's invariant; it has no
+        // NET_BUFFER that did not come with it.
+        unsafe { sys::NdisFreeNetBufferList(self.raw.as_ptr()) };
+        // SAFETY: the context's frame is from these buffers, and the context is gone.
+        (unsafe { Frame::from_raw(frame, &self.pools.buffers) }, ticket)
     }
 
     /// Frees the NET_BUFFERs that were allocated one by one.
@@ -284,19 +277,22 @@ impl<'p, T> NetBufferList<'p, T> {
 
 impl<T> Drop for NetBufferList<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: initialised by the type's invariant, and not used after this.
-        let context = unsafe { self.context_place().read() };
-        if self.is_many() {
-            self.free_net_buffers();
-        }
-        // SAFETY: from our pool and not freed before, by the type's invariant; it has no
-        // NET_BUFFER that did not come with it.
-        unsafe { sys::NdisFreeNetBufferList(self.raw.as_ptr()) };
-        if let Some(frame) = context.frame {
-            // SAFETY: the context's frame is from these buffers, and the context is gone.
-            drop(unsafe { Frame::from_raw(frame, &self.pools.buffers) });
-        }
+        // SAFETY: the end of the list.
+        let (frame, ticket) = unsafe { self.free() };
+        drop(frame);
         // Last: whoever waits for the ticket finds everything freed.
-        drop(context.ticket);
+        drop(ticket);
     }
+}
+
+/// Where a list keeps its context.
+///
+/// # Safety
+///
+/// The list has a context area for a `ListContext<T>`.
+unsafe fn context_of<T>(list: NonNull<NET_BUFFER_LIST>) -> NonNull<ListContext<T>> {
+    // SAFETY: the list has a context area by the caller's promise.
+    let place = unsafe { sys::NET_BUFFER_LIST_CONTEXT_DATA_START(list.as_ptr()) };
+    // SAFETY: an area is nowhere at null.
+    unsafe { NonNull::new_unchecked(place) }.cast()
 }

@@ -13,6 +13,7 @@ use super::{
 };
 use core::{
     marker::PhantomData,
+    num::NonZeroUsize,
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -270,7 +271,7 @@ impl<T> Running<'_, T> {
 
 /// Marks sends so that they can be cancelled together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CancelId(usize);
+pub struct CancelId(NonZeroUsize);
 
 impl CancelId {
     /// The `number`th id of this driver.
@@ -284,11 +285,13 @@ impl CancelId {
     pub fn new(partial: PartialCancelId, number: usize) -> Self {
         let shift = usize::BITS.wrapping_sub(8);
         let own = number & (usize::MAX >> 8);
-        Self(usize::from(partial.0) << shift | own)
+        let id = NonZeroUsize::new(usize::from(partial.0) << shift | own);
+        // Zero is no id.
+        Self(id.unwrap_or(NonZeroUsize::MIN))
     }
 
     pub(super) const fn as_raw(self) -> PVOID {
-        core::ptr::without_provenance_mut(self.0)
+        core::ptr::without_provenance_mut(self.0.get())
     }
 }
 

@@ -205,7 +205,7 @@ impl<T> Pools<T> {
         &self.buffers
     }
 
-    /// Makes a list of one frame.
+    /// Makes a list of a frame that others may join.
     ///
     /// # IRQL
     ///
@@ -217,24 +217,11 @@ impl<T> Pools<T> {
     ///
     /// - [`Error::Resources`].
     /// - [`Error::BadState`]: the frame is of other buffers.
-    pub fn one_frame<'p>(
+    pub fn many_frames<'p>(
         &'p self,
         frame: super::Frame<'p>,
         ticket: T,
     ) -> Result<NetBufferList<'p, T>> {
-        NetBufferList::one_frame(self, frame, ticket)
-    }
-
-    /// Makes a list for several frames, with none yet.
-    ///
-    /// # IRQL
-    ///
-    /// `<= DISPATCH_LEVEL`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Resources`]; the ticket is dropped.
-    pub fn many_frames(&self, ticket: T) -> Result<NetBufferList<'_, T>> {
-        NetBufferList::many_frames(self, ticket)
+        NetBufferList::many_frames(self, frame, ticket)
     }
 }

@@ -7,35 +7,33 @@ use super::{
 };
 use alloc::boxed::Box;
 use core::{
-    ptr::NonNull,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
 };
 
 /// A slot by its number plus one, or none.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Link(u32);
+struct Link(u32);
 
 impl Link {
-    pub(super) const NONE: Self = Self(0);
-
-    /// The slot with this number.
-    pub(super) const fn to(number: u32) -> Self {
-        Self(number.wrapping_add(1))
-    }
+    const NONE: Self = Self(0);
 }
 
 /// One buffer.
 ///
 /// # Invariants
 ///
-/// `data` is the start of `size` bytes that are initialised and that nobody else touches, and
-/// `mdl` describes exactly these.
+/// - `data` is the start of `size` bytes that are initialised and that nobody else touches, and
+///   `mdl` describes exactly these.
+/// - `next` is null, or a slot of the same [`Slots`].
 pub(super) struct Slot {
     pub(super) mdl: Mdl,
     data: NonNull<u8>,
     size: u32,
-    /// What follows in the free list, or in a frame.
-    next: AtomicU32,
+    /// What leads to this slot.
+    link: Link,
+    /// What follows in the free list, or in a run.
+    next: AtomicPtr<Slot>,
 }
 
 // SAFETY: the bytes go along with the slot.
@@ -49,15 +47,22 @@ impl Slot {
     /// From `data` on, `size` initialised bytes are this slot's alone and outlive it; `mdl`
     /// describes exactly these.
     pub(super) const unsafe fn new(mdl: Mdl, data: NonNull<u8>, size: u32) -> Self {
-        Self { mdl, data, size, next: AtomicU32::new(0) }
+        Self { mdl, data, size, link: Link::NONE, next: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    pub(super) fn next(&self) -> Link {
-        Link(self.next.load(Ordering::Relaxed))
+    /// The slot that follows, where one does.
+    pub(super) fn next(&self) -> Option<&Self> {
+        // SAFETY: by the type's invariant one of the same slots, which live as long as this one.
+        unsafe { self.next.load(Ordering::Relaxed).as_ref() }
     }
 
-    pub(super) fn set_next(&self, next: Link) {
-        self.next.store(next.0, Ordering::Relaxed);
+    /// # Safety
+    ///
+    /// `next` is of the same [`Slots`].
+    pub(super) unsafe fn set_next(&self, next: Option<&Self>) {
+        let next = next.map_or(ptr::null_mut(), |next| ptr::from_ref(next).cast_mut());
+        // INVARIANT: the caller's promise.
+        self.next.store(next, Ordering::Relaxed);
     }
 
     /// `length` bytes from `offset` on; `None` where they do not lie within the slot.
@@ -95,10 +100,28 @@ pub(super) struct Slots {
 
 /// A run of slots that belong together, linked from the first to the last.
 #[derive(Clone, Copy)]
-pub(super) struct Run {
-    pub(super) first: Link,
-    pub(super) last: Link,
+pub(super) struct Run<'s> {
+    pub(super) first: &'s Slot,
+    pub(super) last: &'s Slot,
     pub(super) slots: u32,
+}
+
+impl<'s> Run<'s> {
+    /// A run of one slot.
+    pub(super) const fn of(slot: &'s Slot) -> Self {
+        Self { first: slot, last: slot, slots: 1 }
+    }
+
+    /// Parts the first slot from the others; `None` if there are no others.
+    pub(super) fn part(&mut self) -> Option<&'s Slot> {
+        if self.slots < 2 {
+            return None;
+        }
+        let first = self.first;
+        self.first = first.next()?;
+        self.slots = self.slots.wrapping_sub(1);
+        Some(first)
+    }
 }
 
 const fn link_of(head: u64) -> Link {
@@ -112,20 +135,24 @@ const fn head_after(head: u64, link: Link) -> u64 {
 
 impl Slots {
     /// All slots, free.
-    pub(super) fn new(slots: Box<[Slot]>) -> Self {
-        let mut head = Link::NONE;
-        let mut count = 0_u32;
-        for slot in &slots {
-            slot.set_next(head);
-            head = Link::to(count);
-            count = count.saturating_add(1);
+    pub(super) fn new(mut slots: Box<[Slot]>) -> Self {
+        let mut number = 0_u32;
+        for slot in &mut slots {
+            number = number.saturating_add(1);
+            slot.link = Link(number);
         }
-        Self { all: slots, head: AtomicU64::new(head.0.into()), count: AtomicU32::new(count) }
+        let mut before: Option<&Slot> = None;
+        for slot in &slots {
+            // SAFETY: both are of these slots.
+            unsafe { slot.set_next(before) };
+            before = Some(slot);
+        }
+        Self { all: slots, head: AtomicU64::new(number.into()), count: AtomicU32::new(number) }
     }
 
     /// The slot that a link leads to.
-    pub(super) fn get(&self, link: Link) -> Option<&Slot> {
-        self.all.get(usize::try_from(link.0).ok()?.checked_sub(1)?)
+    fn get(&self, link: Link) -> Option<&Slot> {
+        self.all.get((link.0 as usize).checked_sub(1)?)
     }
 
     /// Slots that nobody owns.
@@ -133,7 +160,8 @@ impl Slots {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Takes `count` slots, at least one; they are the caller's alone.
+    /// Takes as many slots as there are, but at least `least`, which is one or more, and at most
+    /// `most`; they are the caller's alone.
     ///
     /// # IRQL
     ///
@@ -142,11 +170,12 @@ impl Slots {
     /// # Errors
     ///
     /// [`Error::Exhausted`]: too few are free.
-    pub(super) fn take(&self, count: u32) -> Result<Run> {
+    pub(super) fn take(&self, least: u32, most: u32) -> Result<Run<'_>> {
         // Acquire: pairs with the Release that put the slots back, so that their links are seen.
         let mut head = self.head.load(Ordering::Acquire);
         loop {
-            let Some((run, rest)) = self.run_from(link_of(head), count) else {
+            let found = self.run_from(link_of(head), most);
+            let Some((run, rest)) = found.filter(|(run, _)| run.slots >= least) else {
                 let now = self.head.load(Ordering::Acquire);
                 if now == head {
                     return Err(Error::Exhausted);
@@ -154,16 +183,13 @@ impl Slots {
                 head = now;
                 continue;
             };
-            let after = head_after(head, rest);
+            let after = head_after(head, rest.map_or(Link::NONE, |rest| rest.link));
             // INVARIANT: the head has not changed, so the links were those of free slots, and from
             // now on nobody else finds these.
             match self.head.compare_exchange_weak(head, after, Ordering::Acquire, Ordering::Acquire)
             {
                 Ok(_) => {
-                    self.count.fetch_sub(count, Ordering::Relaxed);
-                    if let Some(last) = self.get(run.last) {
-                        last.set_next(Link::NONE);
-                    }
+                    self.count.fetch_sub(run.slots, Ordering::Relaxed);
                     return Ok(run);
                 }
                 Err(now) => head = now,
@@ -171,15 +197,18 @@ impl Slots {
         }
     }
 
-    /// Follows `count` links from `first` on, and gives what comes after.
-    fn run_from(&self, first: Link, count: u32) -> Option<(Run, Link)> {
-        let mut last = first;
-        let mut next = self.get(first)?.next();
-        for _ in 1..count {
-            last = next;
-            next = self.get(last)?.next();
+    /// Follows links from `first` on, over `most` slots or as many as there are, and gives what
+    /// comes after.
+    fn run_from(&self, first: Link, most: u32) -> Option<(Run<'_>, Option<&Slot>)> {
+        let first = self.get(first)?;
+        let (mut last, mut slots, mut next) = (first, 1_u32, first.next());
+        while slots < most
+            && let Some(slot) = next
+        {
+            (last, next) = (slot, slot.next());
+            slots = slots.wrapping_add(1);
         }
-        Some((Run { first, last, slots: count }, next))
+        Some((Run { first, last, slots }, next))
     }
 
     /// Puts slots back that [`Slots::take`] gave.
@@ -187,14 +216,18 @@ impl Slots {
     /// # IRQL
     ///
     /// Any.
-    pub(super) fn put_back(&self, run: Run) {
-        let Some(last) = self.get(run.last) else { return };
+    ///
+    /// # Safety
+    ///
+    /// They are of these slots, and the caller's alone until now.
+    pub(super) unsafe fn put_back(&self, run: Run<'_>) {
         // Before they are found: the count is never below what is found.
         self.count.fetch_add(run.slots, Ordering::Relaxed);
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
-            last.set_next(link_of(head));
-            let after = head_after(head, run.first);
+            // SAFETY: both are of these slots.
+            unsafe { run.last.set_next(self.get(link_of(head))) };
+            let after = head_after(head, run.first.link);
             // Release: whoever takes them sees their links, and that their bytes are done with.
             match self.head.compare_exchange_weak(head, after, Ordering::Release, Ordering::Relaxed)
             {

@@ -6,9 +6,9 @@
 //!                        └── a status for each frame ◄── the list comes home ◄────┘
 //! ```
 //!
-//! The request is answered when nobody has a [`Stake`](super::stake::Stake) in it any more, neither
-//! the queue nor a list under way, or when it is cancelled. Frames for which there is no buffer wait
-//! in the queue until buffers come home.
+//! The request is answered when nobody has a [`Stake`](crate::ndis::Stake) in the injection any
+//! more, neither the queue nor a list under way, or when it is cancelled. Frames for which there is
+//! no buffer wait in the queue until buffers come home.
 
 use super::{client::Client, control, injection::Injection};
 use crate::{

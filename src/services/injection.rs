@@ -1,15 +1,18 @@
 //! Frames that a program handed over, and the request that waits for them.
 
-use super::{control, inject::Order};
+use super::{
+    control::{self, TOO_SMALL},
+    inject::Order,
+};
 use crate::{
     filter::module::FilterModule,
     ndis::{
-        Cancel, CancelId, Error, PendingControl, Place, Result, Status, Waiting, at_dispatch_level,
-        try_slice,
+        Cancel, CancelId, Error, PendingControl, Place, Result, Staked, Status, Waiting,
+        at_dispatch_level, try_slice,
     },
 };
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use protocol::{Direction, InjectReply};
 
 /// Frames that a program handed over, until there is a status for each.
@@ -24,7 +27,7 @@ pub struct Injection {
     /// One for each frame, and maybe room for more.
     statuses: Box<[AtomicI32]>,
     /// How many stakes there are in it.
-    pub(super) stakes: AtomicU32,
+    stakes: AtomicUsize,
     is_cancelled: AtomicBool,
     /// Whom a cancellation turns to; nobody, once there was one, or all is done.
     module: Place<FilterModule>,
@@ -42,7 +45,7 @@ impl Injection {
             id: order.id,
             frames: 0,
             statuses: try_slice(order.frames as usize, |_| Ok(AtomicI32::new(0)))?,
-            stakes: AtomicU32::new(0),
+            stakes: AtomicUsize::new(0),
             is_cancelled: AtomicBool::new(false),
             module: Place::empty(),
         }))
@@ -57,10 +60,16 @@ impl Injection {
         self.direction = order.direction;
         self.id = order.id;
         self.frames = order.frames;
+        *self.stakes.get_mut() = self.stakes() as usize;
         *self.is_cancelled.get_mut() = false;
         // What ended before has left nobody there.
         _ = self.module.put(order.module.clone());
         true
+    }
+
+    /// How many stakes there are at first: the queue's, and one for each list that there may be.
+    pub(super) const fn stakes(&self) -> u32 {
+        self.frames.saturating_add(1)
     }
 
     /// How many frames there are.
@@ -74,8 +83,9 @@ impl Injection {
 
     /// Sets the status of `count` frames from `first` on.
     pub(super) fn record(&self, first: u32, count: u32, status: Status) {
-        let frames = self.statuses.iter().skip(first as usize).take(count as usize);
-        for frame in frames {
+        let first = first as usize;
+        let frames = self.statuses.get(first..first.saturating_add(count as usize));
+        for frame in frames.unwrap_or_default() {
             // Relaxed: the count of stakes orders it before the answer.
             frame.store(status.as_raw(), Ordering::Relaxed);
         }
@@ -107,13 +117,28 @@ impl Injection {
         let Some(request) = this.unpark() else { return };
         request.reply(|output| {
             let reply = InjectReply { frames: this.frames, reserved: 0 };
-            let mut end = control::write(output, 0, &reply)?;
-            for status in this.statuses.iter().take(this.frames as usize) {
-                // Relaxed: as in `record`.
-                end = control::write(output, end, &status.load(Ordering::Relaxed))?;
+            let end = control::write(output, 0, &reply)?;
+            let places = output.get_mut(end..).unwrap_or_default().as_chunks_mut().0;
+            let statuses = this.statuses.get(..this.frames as usize).unwrap_or_default();
+            if places.len() < statuses.len() {
+                return Err(TOO_SMALL);
             }
-            Ok(end)
+            for (place, status) in places.iter_mut().zip(statuses) {
+                // Relaxed: as in `record`.
+                *place = status.load(Ordering::Relaxed).to_ne_bytes();
+            }
+            Ok(end.saturating_add(size_of_val(statuses)))
         });
+    }
+}
+
+impl Staked for Waiting<Injection> {
+    /// With the last stake, the request is answered.
+    fn stakes_end(&self, count: usize) {
+        // Release and Acquire: all statuses are set before they are told.
+        if self.stakes.fetch_sub(count, Ordering::AcqRel) == count {
+            Injection::end(self);
+        }
     }
 }
 

@@ -1,11 +1,7 @@
 //! The injections of one handle.
 
-use super::{
-    inject::Order,
-    injection::Injection,
-    stake::{SharedInjection, Stake},
-};
-use crate::ndis::{Cancel, Error, Result, Shared, SpinLock, Status};
+use super::{inject::Order, injection::Injection};
+use crate::ndis::{Cancel, Error, Result, Shared, SpinLock, Stakes, Status, Waiting};
 use core::mem;
 use heapless::Vec;
 use protocol::limits;
@@ -16,6 +12,8 @@ pub struct Injections {
     /// None once the handle's last user has closed it.
     all: SpinLock<Option<All>>,
 }
+
+type SharedInjection = Shared<Waiting<Injection>>;
 
 type All = Vec<SharedInjection, { limits::HANDLE_REQUESTS }>;
 
@@ -35,13 +33,13 @@ impl Injections {
     /// - [`Error::Resources`].
     /// - [`Status::QUOTA_EXCEEDED`]: too many are under way.
     /// - [`Status::CANCELLED`]: the handle is closed.
-    pub(super) fn begin(&self, order: &Order) -> Result<Stake> {
+    pub(super) fn begin(&self, order: &Order) -> Result<Stakes<Waiting<Injection>>> {
         let idle = self.all.with(|all| {
             let mut all = all.iter_mut().flatten();
             all.find_map(|it| Shared::get_mut(it)?.begin(order).then(|| it.clone()))
         });
         let injection = idle.map_or_else(|| self.begin_anew(order), Ok)?;
-        Ok(Stake::new(&injection))
+        Ok(Stakes::new(&injection, injection.stakes()))
     }
 
     /// Begins an injection in memory of its own, in the place of one that is idle and too small, or

@@ -10,7 +10,6 @@ pub mod mirror;
 pub mod queue;
 mod records;
 pub mod selection;
-pub mod stake;
 pub mod tap;
 pub mod ticket;
 pub mod turn;

@@ -1,6 +1,6 @@
 //! The injections of one adapter that have frames to originate.
 
-use super::{injection::Injection, stake::Stake, ticket::Ticket, turn::Turn};
+use super::{injection::Injection, ticket::Ticket, turn::Turn};
 use crate::{
     filter::{
         counters::Counters,
@@ -8,11 +8,13 @@ use crate::{
         origin::Batch,
         plan::{Plan, VLAN_TAG},
     },
-    ndis::{Error, Frame, Pools, Result, SpinLock, Status, at_dispatch_level},
+    ndis::{
+        CancelId, Error, Pools, Result, SpinLock, Stakes, Status, Stock, Waiting, at_dispatch_level,
+    },
 };
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use heapless::Deque;
-use protocol::{Direction, Frames, InjectRequest, Position, Reason, limits};
+use protocol::{Direction, Frame, Frames, InjectRequest, Position, Reason, limits};
 
 /// The injections of one adapter that have frames to originate, in order.
 pub struct Queue {
@@ -42,15 +44,22 @@ impl Queue {
         }
     }
 
-    /// Adds an injection, or refuses it when too many wait, and serves.
-    pub(super) fn push(&self, stake: Stake, module: &FilterModule) -> Result {
-        let rest = Rest { stake, position: Position::START };
+    /// Originates the frames of an injection when its turn comes, or refuses it when too many wait.
+    pub(super) fn push(&self, stakes: Stakes<Waiting<Injection>>, module: &FilterModule) -> Result {
+        let rest = Rest { stakes, position: Position::START };
+        if self.turn.take() {
+            if self.is_empty() {
+                self.act(Some(rest), module);
+                return Ok(());
+            }
+            self.act(None, module);
+        }
         let refused = self.change(|queue| {
             let full = queue.len() >= limits::PENDING_REQUESTS;
             if full { Some(rest) } else { queue.push_back(rest).err() }
         });
-        if let Some(Rest { stake, .. }) = refused {
-            Injection::refuse(&stake, Status::QUOTA_EXCEEDED);
+        if let Some(Rest { stakes, .. }) = refused {
+            Injection::refuse(&stakes, Status::QUOTA_EXCEEDED);
             return Err(Error::Other(Status::QUOTA_EXCEEDED));
         }
         self.serve(module);
@@ -77,16 +86,23 @@ impl Queue {
     ///
     /// `<= DISPATCH_LEVEL`, with no lock held.
     pub fn serve(&self, module: &FilterModule) {
-        if !self.turn.take() {
-            return;
+        if self.turn.take() {
+            self.act(None, module);
         }
+    }
+
+    /// Serves `first`, and then what waits, for whoever has the turn.
+    fn act(&self, mut first: Option<Rest>, module: &FilterModule) {
         let mut rounds = 0..ROUNDS;
         loop {
             let mut more = true;
             while more && rounds.next().is_some() {
-                more = self.serve_one(module);
+                more = self.serve_one(first.take(), module);
             }
-            self.give_up(&module.counters);
+            // A load first: it takes the word from no other processor.
+            if self.has_cancelled.load(Ordering::Relaxed) {
+                self.give_up(&module.counters);
+            }
             if !more && self.turn.end() {
                 return;
             }
@@ -104,12 +120,11 @@ impl Queue {
         }
     }
 
-    /// Originates frames of the first injection; whether there may be more to do at once.
-    fn serve_one(&self, module: &FilterModule) -> bool {
-        if self.is_empty() {
-            return false;
-        }
-        let Some(next) = self.change(Deque::pop_front) else { return false };
+    /// Originates frames of `first`, or of the injection that waits longest; whether there may be
+    /// more to do at once.
+    fn serve_one(&self, first: Option<Rest>, module: &FilterModule) -> bool {
+        let waits = |queue: &Self| (!queue.is_empty()).then(|| queue.change(Deque::pop_front));
+        let Some(next) = first.or_else(|| waits(self).flatten()) else { return false };
         let Some(starved) = next.originate(module) else { return !self.is_empty() };
         // There is always room: new ones leave a place free.
         let full = self.change(|queue| queue.push_front(starved));
@@ -132,12 +147,10 @@ impl Queue {
     }
 
     /// Gives up what was cancelled behind an injection that still waits for buffers.
+    #[cold]
     fn give_up(&self, counters: &Counters) {
-        // A load first: it takes the word from no other processor. Acquire: pairs with the Release
-        // of who cancelled.
-        if !self.has_cancelled.load(Ordering::Relaxed)
-            || !self.has_cancelled.swap(false, Ordering::Acquire)
-        {
+        // Acquire: pairs with the Release of who cancelled.
+        if !self.has_cancelled.swap(false, Ordering::Acquire) {
             return;
         }
         while let Some(cancelled) = self.change(take_cancelled) {
@@ -152,7 +165,7 @@ fn take_cancelled<const N: usize>(queue: &mut Deque<Rest, N>) -> Option<Rest> {
     let mut cancelled = None;
     for _ in 0..queue.len() {
         let rest = queue.pop_front()?;
-        if cancelled.is_none() && rest.stake.is_cancelled() {
+        if cancelled.is_none() && rest.stakes.is_cancelled() {
             cancelled = Some(rest);
         } else {
             // There is room: one has just left.
@@ -162,9 +175,16 @@ fn take_cancelled<const N: usize>(queue: &mut Deque<Rest, N>) -> Option<Rest> {
     cancelled
 }
 
+/// What frames become lists with.
+struct Outgoing<'b, 'p> {
+    stock: Stock<'p>,
+    id: Option<CancelId>,
+    batch: &'b mut Batch<'p, Ticket>,
+}
+
 /// An injection whose frames from `position` on have not left yet.
 struct Rest {
-    stake: Stake,
+    stakes: Stakes<Waiting<Injection>>,
     position: Position,
 }
 
@@ -183,19 +203,19 @@ impl Rest {
         };
         let pools = running.pools()?;
         let mut batch = Batch::new(pools);
-        let starved = self.stake.unpark().map(|request| {
+        let starved = self.stakes.unpark().map(|request| {
             // A cancellation waits meanwhile.
             let frames = request.input().get(size_of::<InjectRequest>()..).unwrap_or_default();
             let starved = self.fill(frames, module, pools, &mut batch);
-            Injection::await_frames(&self.stake, request);
+            Injection::await_frames(&self.stakes, request);
             starved
         });
-        let Some(starved) = starved.filter(|_| !self.stake.is_cancelled()) else {
+        let Some(starved) = starved.filter(|_| !self.stakes.is_cancelled()) else {
             module.counters.add(Reason::RefusedCancelled, batch.frames().into());
             self.give_up(&module.counters);
             return None;
         };
-        let injection = self.stake.owner();
+        let injection = self.stakes.owner();
         // Before the frames leave: the last of them home answers the request.
         let starved = starved.then_some(self);
         let lists = batch.into_lists();
@@ -214,6 +234,9 @@ impl Rest {
     }
 
     /// Makes lists of the frames; whether the rest must wait for buffers.
+    ///
+    /// Out of line: there are enough registers for what it does for each frame, and no more.
+    #[inline(never)]
     fn fill<'p>(
         &mut self,
         frames: &[u8],
@@ -221,49 +244,79 @@ impl Rest {
         pools: &'p Pools<Ticket>,
         batch: &mut Batch<'p, Ticket>,
     ) -> bool {
-        let direction = self.stake.direction;
+        let direction = self.stakes.direction;
+        let max_frame = module.max_frame();
+        let left = self.stakes.frames().saturating_sub(self.position.frames());
         // Receives have no cancel id.
-        let id = (direction == Direction::Send).then_some(self.stake.id);
-        let mut frames = Frames::new(frames, self.stake.frames(), direction, self.position);
-        while let Some(Ok(frame)) = frames.next() {
-            let number = self.position.frames();
-            let added = copy(pools, module.max_frame(), frame.bytes).and_then(|copied| {
-                let left = if frame.joins_previous { batch.join(copied)? } else { Some(copied) };
-                let Some(copied) = left else { return Ok(()) };
-                // There is a stake for each frame.
-                let stake = self.stake.part().ok_or(Error::BadState)?;
-                let ticket = Ticket::Injected { stake, first: number };
-                batch.start(copied, ticket, id, next_joins(&frames))
-            });
-            match added {
-                Ok(()) => {}
-                Err(Error::Exhausted) => return true,
-                Err(error) => {
-                    batch.close();
-                    self.refuse_one(error, &module.counters);
-                }
+        let id = (direction == Direction::Send).then_some(self.stakes.id);
+        let mut outgoing = Outgoing { stock: pools.buffers().stock(left), id, batch };
+        let mut frames = Frames::new(frames, self.stakes.frames(), direction, self.position);
+        while let Some(Ok(Frame { bytes, joins_previous })) = frames.next() {
+            let others_join = frames.next_joins();
+            let is_alone = !joins_previous && !others_join;
+            let first = frames.last_position().frames();
+            let added = if !is_taken(bytes, max_frame) {
+                Err(Error::InvalidLength)
+            } else if is_alone && let Some(copied) = outgoing.stock.copy_at_hand(bytes) {
+                let ticket = self.ticket(first);
+                ticket.and_then(|ticket| outgoing.batch.add(copied, ticket, outgoing.id))
+            } else {
+                self.add(bytes, (first, joins_previous, others_join), &mut outgoing)
+            };
+            let error = match added {
+                Ok(()) => continue,
+                Err(error) => error,
+            };
+            if error == Error::Exhausted {
+                self.position = frames.last_position();
+                return true;
             }
-            self.position = frames.position();
+            outgoing.batch.close();
+            self.refuse_one(first, error, &module.counters);
         }
+        self.position = frames.position();
         false
     }
 
-    /// Refuses the next frame.
-    fn refuse_one(&self, error: Error, counters: &Counters) {
+    /// Copies a frame into the list before it, or into one of its own that others may join.
+    #[inline(never)]
+    fn add(
+        &mut self,
+        bytes: &[u8],
+        (first, joins_previous, others_join): (u32, bool, bool),
+        outgoing: &mut Outgoing<'_, '_>,
+    ) -> Result {
+        let Outgoing { stock, id, batch } = outgoing;
+        let copied = stock.copy(bytes)?;
+        let left = if joins_previous { batch.join(copied)? } else { Some(copied) };
+        let Some(copied) = left else { return Ok(()) };
+        batch.start(copied, self.ticket(first)?, *id, others_join)
+    }
+
+    /// The ticket of a list whose first frame is the `first`.
+    fn ticket(&mut self, first: u32) -> Result<Ticket> {
+        // There is a stake for each frame.
+        let stake = self.stakes.part().ok_or(Error::BadState)?;
+        Ok(Ticket::Injected { stake, first })
+    }
+
+    /// Refuses one frame.
+    #[cold]
+    fn refuse_one(&self, number: u32, error: Error, counters: &Counters) {
         let reason = match error {
             Error::InvalidLength => Reason::RefusedLength,
             _ => Reason::RefusedResources,
         };
         counters.add(reason, 1);
-        self.stake.record(self.position.frames(), 1, error.into());
+        self.stakes.record(number, 1, error.into());
     }
 
     /// Refuses all frames that have not left.
     fn refuse(&self, status: Status, reason: Reason, counters: &Counters) {
         let first = self.position.frames();
-        let count = self.stake.frames().saturating_sub(first);
+        let count = self.stakes.frames().saturating_sub(first);
         counters.add(reason, count.into());
-        self.stake.record(first, count, status);
+        self.stakes.record(first, count, status);
     }
 
     /// Gives up all frames that have not left: their request is answered already.
@@ -272,26 +325,17 @@ impl Rest {
     }
 }
 
-/// Whether the frame after the last one read joins it.
-fn next_joins(frames: &Frames<'_>) -> bool {
-    let mut ahead = frames.clone();
-    ahead.next().is_some_and(|next| next.is_ok_and(|next| next.joins_previous))
-}
-
-/// Copies a frame, if the adapter takes one of its length: [`Plan::max_frame`] counts no VLAN tag,
-/// which a frame may carry besides.
-fn copy<'p>(pools: &'p Pools<Ticket>, max_frame: usize, bytes: &[u8]) -> Result<Frame<'p>> {
+/// Whether an adapter takes a frame: one that has at least a whole header, and at most `max_frame`
+/// bytes, which count no VLAN tag: 802.1Q's, or 802.1ad's outer one.
+fn is_taken(frame: &[u8], max_frame: usize) -> bool {
+    const HEADER: usize = Plan::min_frame() as usize;
     const TAG: usize = VLAN_TAG as usize;
-    const LEAST: usize = Plan::min_frame() as usize;
-    let most = if is_tagged(bytes) { max_frame.saturating_add(TAG) } else { max_frame };
-    if (LEAST..=most).contains(&bytes.len()) {
-        pools.buffers().copy(bytes)
-    } else {
-        Err(Error::InvalidLength)
-    }
-}
-
-/// Whether an Ethernet frame starts with a VLAN tag: 802.1Q, or 802.1ad's outer one.
-fn is_tagged(bytes: &[u8]) -> bool {
-    matches!(bytes.get(12..14), Some([0x81, 0x00] | [0x88, 0xA8]))
+    const CUSTOMER: u16 = 0x8100_u16.to_be();
+    const SERVICE: u16 = 0x88A8_u16.to_be();
+    let Some([.., high, low]) = frame.first_chunk::<HEADER>() else { return false };
+    let most = match u16::from_ne_bytes([*high, *low]) {
+        CUSTOMER | SERVICE => max_frame.saturating_add(TAG),
+        _ => max_frame,
+    };
+    frame.len() <= most
 }

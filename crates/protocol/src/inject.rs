@@ -68,6 +68,12 @@ pub struct FrameHeader {
     pub flags: u32,
 }
 
+impl FrameHeader {
+    const fn from_bytes(bytes: [u8; size_of::<Self>()]) -> Self {
+        zerocopy::transmute!(bytes)
+    }
+}
+
 /// The answer to [`Request::Inject`](crate::Request::Inject), before its statuses.
 ///
 /// Statuses are NDIS statuses: success; `STATUS_NDIS_INVALID_LENGTH` for a frame that the adapter
@@ -104,13 +110,11 @@ pub struct Position {
     offset: usize,
     /// Frames read.
     frames: u32,
-    /// Frames of the list that the next frame could join: zero at the start.
-    list: u32,
 }
 
 impl Position {
     /// Nothing has been read.
-    pub const START: Self = Self { offset: 0, frames: 0, list: 0 };
+    pub const START: Self = Self { offset: 0, frames: 0 };
 
     /// Frames read.
     #[must_use]
@@ -124,28 +128,59 @@ impl Position {
 /// Ends after the announced number of frames, or after the first error.
 #[derive(Clone, Debug)]
 pub struct Frames<'b> {
-    bytes: &'b [u8],
+    /// What has not been read.
+    rest: &'b [u8],
+    /// Bytes that had not been read before the last frame.
+    before: usize,
+    /// Bytes of the whole batch.
+    length: usize,
     count: u32,
     direction: Direction,
-    position: Position,
+    /// Frames read.
+    taken: u32,
+    /// Frames of the list that the next frame could join: zero at the start. Not known where
+    /// reading goes on, and not looked at again.
+    list: u32,
 }
 
 impl<'b> Frames<'b> {
     /// Reads `count` frames from `bytes`, from `position` on.
     #[must_use]
-    pub const fn new(
-        bytes: &'b [u8],
-        count: u32,
-        direction: Direction,
-        position: Position,
-    ) -> Self {
-        Self { bytes, count, direction, position }
+    pub fn new(bytes: &'b [u8], count: u32, direction: Direction, position: Position) -> Self {
+        let Position { offset, frames } = position;
+        let list = frames.min(1);
+        let rest = bytes.get(offset..).unwrap_or_default();
+        Self {
+            rest,
+            before: rest.len(),
+            length: bytes.len(),
+            count,
+            direction,
+            taken: frames,
+            list,
+        }
     }
 
     /// Where the next frame starts.
     #[must_use]
     pub const fn position(&self) -> Position {
-        self.position
+        // The rest is never longer than the whole.
+        let offset = self.length.wrapping_sub(self.rest.len());
+        Position { offset, frames: self.taken }
+    }
+
+    /// Where the frame starts that was read last; there must be one.
+    #[must_use]
+    pub const fn last_position(&self) -> Position {
+        let offset = self.length.wrapping_sub(self.before);
+        Position { offset, frames: self.taken.wrapping_sub(1) }
+    }
+
+    /// Whether the next frame, if there is one, wants to travel in the list of the one before it.
+    #[must_use]
+    pub fn next_joins(&self) -> bool {
+        let next = self.rest.first_chunk();
+        next.is_some_and(|next| FrameHeader::from_bytes(*next).flags == JOINS_PREVIOUS)
     }
 
     /// Reads the whole batch once: whether every frame is well-formed and nothing follows the last.
@@ -154,33 +189,39 @@ impl<'b> Frames<'b> {
     ///
     /// [`MalformedBatch`] where the batch is not what its headers say.
     pub fn check(mut self) -> Result<(), MalformedBatch> {
-        for frame in self.by_ref() {
-            frame?;
+        while self.taken < self.count {
+            self.step().ok_or(MalformedBatch)?;
         }
-        if self.position.offset == self.bytes.len() { Ok(()) } else { Err(MalformedBatch) }
+        if self.rest.is_empty() { Ok(()) } else { Err(MalformedBatch) }
+    }
+
+    /// Steps over the next frame; its padded bytes and its header.
+    fn step(&mut self) -> Option<(&'b [u8], FrameHeader)> {
+        let (header, rest) = self.rest.split_first_chunk()?;
+        let header = FrameHeader::from_bytes(*header);
+        let length = u64::from(header.length);
+        let padded =
+            (length.wrapping_add(FRAME_ALIGNMENT as u64 - 1)) & !(FRAME_ALIGNMENT as u64 - 1);
+        let (padded, rest) = rest.split_at_checked(usize::try_from(padded).ok()?)?;
+        self.list = if header.flags == 0 { 1 } else { self.joined(header.flags)? };
+        self.before = self.rest.len();
+        self.rest = rest;
+        self.taken = self.taken.wrapping_add(1);
+        Some((padded, header))
     }
 
     fn read(&mut self) -> Option<Frame<'b>> {
-        let Position { offset, frames, list } = self.position;
-        let (header, rest) = FrameHeader::read_from_prefix(self.bytes.get(offset..)?).ok()?;
-        let joins_previous = match header.flags {
-            0 => false,
-            JOINS_PREVIOUS => true,
-            _ => return None,
-        };
-        let list = match (joins_previous, self.direction) {
-            (false, _) => 1,
-            (true, Direction::Send) if (1..limits::LIST_FRAMES).contains(&list) => {
-                list.checked_add(1)?
-            }
-            (true, _) => return None,
-        };
-        let length = usize::try_from(header.length).ok()?;
-        let padded = length.checked_next_multiple_of(FRAME_ALIGNMENT)?;
-        let bytes = rest.get(..length)?;
-        let offset = self.bytes.len().checked_sub(rest.get(padded..)?.len())?;
-        self.position = Position { offset, frames: frames.checked_add(1)?, list };
-        Some(Frame { bytes, joins_previous })
+        let (padded, FrameHeader { length, flags }) = self.step()?;
+        let bytes = padded.get(..usize::try_from(length).ok()?)?;
+        Some(Frame { bytes, joins_previous: flags != 0 })
+    }
+
+    /// How many frames the list has with one that joins it by `flags`, if it may.
+    fn joined(&self, flags: u32) -> Option<u32> {
+        let may_join = flags == JOINS_PREVIOUS
+            && self.direction == Direction::Send
+            && (1..limits::LIST_FRAMES).contains(&self.list);
+        may_join.then(|| self.list.wrapping_add(1))
     }
 }
 
@@ -188,12 +229,12 @@ impl<'b> Iterator for Frames<'b> {
     type Item = Result<Frame<'b>, MalformedBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.position.frames >= self.count {
+        if self.taken >= self.count {
             return None;
         }
         let frame = self.read().ok_or(MalformedBatch);
         if frame.is_err() {
-            self.position.frames = self.count;
+            self.taken = self.count;
         }
         Some(frame)
     }

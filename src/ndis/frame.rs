@@ -34,30 +34,45 @@ impl<'b> Frame<'b> {
     ///
     /// - [`Error::InvalidLength`]: the slots are too few.
     /// - [`Error::Unreadable`]: `fill` has not filled a slot.
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "once for each frame: what it is given and gives stays in registers"
-    )]
     pub(super) fn fill(
         buffers: &'b FrameBuffers,
         run: Run<'b>,
         length: u32,
         mut fill: impl FnMut(usize, &mut [u8]) -> bool,
     ) -> Result<Self> {
-        // INVARIANT: just taken.
-        let frame = Self { buffers, run, length };
-        let layout = buffers.layout();
-        if length > layout.capacity {
-            return frame.fill_slots(fill);
+        if length > buffers.layout().capacity {
+            // INVARIANT: just taken.
+            Self { buffers, run, length }.fill_slots(fill)
+        } else {
+            Self::fill_one(buffers, run.first, length, |into| fill(0, into))
         }
-        // SAFETY: the slot is the frame's.
-        unsafe { fill_slot(run.first, layout.backfill, 0, length, &mut fill) }?;
+    }
+
+    /// As [`Frame::fill`], of a frame that one slot is enough for.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "once for each frame: what it is given and gives stays in registers"
+    )]
+    pub(super) fn fill_one(
+        buffers: &'b FrameBuffers,
+        slot: &'b Slot,
+        length: u32,
+        fill: impl FnOnce(&mut [u8]) -> bool,
+    ) -> Result<Self> {
+        // INVARIANT: just taken.
+        let frame = Self { buffers, run: Run::of(slot), length };
+        let layout = buffers.layout();
+        // SAFETY: the slot is the frame's, and lends its bytes here alone.
+        let bytes = unsafe { slot.bytes(layout.backfill, length as usize) };
+        if !fill(bytes.ok_or(Error::InvalidLength)?) {
+            return Err(Error::Unreadable);
+        }
         // SAFETY: the slot is the frame's, which is not in flight.
-        unsafe { run.first.mdl.set_next(None) };
+        unsafe { slot.mdl.set_next(None) };
         if length < SHORTEST {
             // SAFETY: the slot is the frame's.
-            unsafe { pad(run.first, layout, length) };
+            unsafe { pad(slot, layout, length) };
         }
         Ok(frame)
     }

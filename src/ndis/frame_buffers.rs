@@ -10,7 +10,6 @@
 #![expect(unsafe_code, reason = "cuts a block into slots")]
 
 use super::{
-    frame::Frame,
     handle::FilterHandle,
     mdl::Mdl,
     memory::{Block, try_slice},
@@ -102,27 +101,6 @@ impl FrameBuffers {
     #[must_use]
     pub fn stock(&self, frames: u32) -> Stock<'_> {
         Stock::new(self, frames)
-    }
-
-    /// Makes a frame of `length` bytes in as many buffers as it needs: `fill` is lent each of them
-    /// with the offset of its first byte in the frame, and says whether it has filled it.
-    ///
-    /// # IRQL
-    ///
-    /// That of `fill`, and `<= DISPATCH_LEVEL`.
-    ///
-    /// # Errors
-    ///
-    /// - [`Error::Exhausted`]: too few buffers are free now.
-    /// - [`Error::InvalidLength`]: no bytes, or more than all buffers together hold.
-    /// - [`Error::Unreadable`]: `fill` has not filled a buffer.
-    pub fn gather(
-        &self,
-        length: u32,
-        fill: impl FnMut(usize, &mut [u8]) -> bool,
-    ) -> Result<Frame<'_>> {
-        let count = self.layout.buffers_of(length)?;
-        Frame::fill(self, self.slots.take(count, count)?, length, fill)
     }
 }
 

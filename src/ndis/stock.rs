@@ -3,7 +3,7 @@
 use super::{
     frame::Frame,
     frame_buffers::{FrameBuffers, copy_all},
-    slots::Run,
+    slots::{Run, Slot},
     status::{Error, Result},
 };
 
@@ -35,23 +35,67 @@ impl<'b> Stock<'b> {
         }
     }
 
-    /// Copies `bytes` into a buffer that is at hand; `None` if one is not enough, or not there.
+    /// As [`Stock::gather`], where a buffer is at hand, and one is enough; else `None`, and none if
+    /// `fill` has not filled it.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once for each frame: it stays in registers")]
-    pub fn copy_at_hand(&mut self, bytes: &[u8]) -> Option<Frame<'b>> {
-        let length = u32::try_from(bytes.len()).ok()?;
+    pub fn gather_at_hand(
+        &mut self,
+        length: u32,
+        fill: impl FnOnce(&mut [u8]) -> bool,
+    ) -> Option<Frame<'b>> {
         if !self.buffers.layout().is_in_one(length) {
             return None;
         }
-        let run = self.run.as_mut()?;
-        let slot = match run.part() {
-            Some(slot) => slot,
-            None => self.run.take()?.first,
-        };
-        Frame::fill(self.buffers, Run::of(slot), length, source(bytes)).ok()
+        Frame::fill_one(self.buffers, self.next()?, length, fill).ok()
     }
 
-    /// Copies `bytes` into as many buffers as they need.
+    /// Makes a frame of `length` bytes in as many buffers as it needs: `fill` is lent each of them
+    /// with the offset of its first byte in the frame, and says whether it has filled it.
+    ///
+    /// # IRQL
+    ///
+    /// That of `fill`, and `<= DISPATCH_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Exhausted`]: too few buffers are free now.
+    /// - [`Error::InvalidLength`]: no bytes, or more than all buffers together hold.
+    /// - [`Error::Unreadable`]: `fill` has not filled a buffer.
+    pub fn gather(
+        &mut self,
+        length: u32,
+        fill: impl FnMut(usize, &mut [u8]) -> bool,
+    ) -> Result<Frame<'b>> {
+        let slots = &self.buffers.slots;
+        let count = self.buffers.layout().buffers_of(length)?;
+        let run = if count > 1 {
+            // What is at hand may be what is missing.
+            self.give_back();
+            slots.take(count, count)?
+        } else {
+            self.take();
+            Run::of(self.next().ok_or(Error::Exhausted)?)
+        };
+        Frame::fill(self.buffers, run, length, fill)
+    }
+
+    /// The next slot that is at hand.
+    fn next(&mut self) -> Option<&'b Slot> {
+        match self.run.as_mut()?.part() {
+            Some(slot) => Some(slot),
+            None => Some(self.run.take()?.first),
+        }
+    }
+
+    /// As [`Stock::gather_at_hand`], of `bytes`.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "once for each frame: it stays in registers")]
+    pub fn copy_at_hand(&mut self, bytes: &[u8]) -> Option<Frame<'b>> {
+        self.gather_at_hand(u32::try_from(bytes.len()).ok()?, |into| copy_all(bytes, into))
+    }
+
+    /// As [`Stock::gather`], of `bytes`.
     ///
     /// # IRQL
     ///
@@ -63,15 +107,7 @@ impl<'b> Stock<'b> {
     /// - [`Error::InvalidLength`]: no bytes, or more than all buffers together hold.
     pub fn copy(&mut self, bytes: &[u8]) -> Result<Frame<'b>> {
         let length = u32::try_from(bytes.len()).map_err(|_| Error::InvalidLength)?;
-        let slots = &self.buffers.slots;
-        let count = self.buffers.layout().buffers_of(length)?;
-        if count > 1 {
-            // What is at hand may be what is missing.
-            self.give_back();
-            return Frame::fill(self.buffers, slots.take(count, count)?, length, source(bytes));
-        }
-        self.take();
-        self.copy_at_hand(bytes).ok_or(Error::Exhausted)
+        self.gather(length, source(bytes))
     }
 
     fn give_back(&mut self) {

@@ -29,8 +29,8 @@ use crate::{
         Framecast, counters::Counters, module::FilterModule, origin::Batch, traffic::Traffic,
     },
     ndis::{
-        ControlRequest, Dispatched, Error, FrameView, ListView, NetBufferList, Pools, Result,
-        Shared, Status, stack_left, system_time,
+        ControlRequest, Dispatched, Error, Frame, FrameView, ListView, NetBufferList, Result,
+        Shared, Status, Stock, stack_left, system_time,
     },
 };
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -236,11 +236,14 @@ impl Mirror {
         let Some(pools) = running.pools() else { return };
         let mut call = Call {
             mirror: this,
+            owner: this,
             traffic,
             max_frame: target.max_frame(),
             tag: Some(Tag(this.tag)).filter(|_| this.flags & copies::TAGGED != 0),
             second: Second::of(system_time()),
-            pools,
+            stock: pools
+                .buffers()
+                .stock(u32::try_from(traffic.lists().count()).unwrap_or(u32::MAX)),
             batch: Batch::new(pools),
         };
         let mut workspace = None;
@@ -277,14 +280,16 @@ impl Mirror {
 
 /// What one call copies.
 struct Call<'m, 'p, 'c> {
-    mirror: &'m Shared<Mirror>,
+    mirror: &'m Mirror,
+    /// What its copies are originated for.
+    owner: &'m Shared<Mirror>,
     traffic: &'m Traffic<'c>,
     /// What the target takes.
     max_frame: usize,
     /// The mirror's own tag, which is none that the source's frame has.
     tag: Option<Tag>,
     second: Second,
-    pools: &'p Pools<Ticket>,
+    stock: Stock<'p>,
     batch: Batch<'p, Ticket>,
 }
 
@@ -382,20 +387,54 @@ impl<'c> Call<'_, '_, 'c> {
     fn add<S: Source>(&mut self, frame: &S, length: u32, is_one: bool) -> Result {
         let echoes = &self.mirror.echoes;
         let mut sum = 0;
-        let copy = self.pools.buffers().gather(length, |offset, into| {
+        let read = |into: &mut [u8]| {
+            frame.read(0, into) && {
+                sum = echoes.sum_of(frame, into);
+                true
+            }
+        };
+        if is_one && let Some(copy) = self.stock.gather_at_hand(length, read) {
+            if echoes.is_echo(sum, self.second) {
+                self.drop_echo(copy);
+                return Ok(());
+            }
+            return self.batch.add(copy, self.ticket(), None);
+        }
+        self.add_to_list(frame, length, is_one)
+    }
+
+    /// As [`Self::add`], in as many buffers as it needs, and to the list of the frame before it if
+    /// there is one.
+    #[inline(never)]
+    fn add_to_list<S: Source>(&mut self, frame: &S, length: u32, is_one: bool) -> Result {
+        let echoes = &self.mirror.echoes;
+        let mut sum = 0;
+        let copy = self.stock.gather(length, |offset, into| {
             let is_read = frame.read(offset, into);
-            if offset == 0 {
+            if is_read && offset == 0 {
                 sum = echoes.sum_of(frame, into);
             }
             is_read
         })?;
         if echoes.is_echo(sum, self.second) {
-            self.drop_one(MirrorDrop::Loop);
+            self.drop_echo(copy);
             return Ok(());
         }
-        let left = if is_one { Some(copy) } else { self.batch.join(copy)? };
-        let Some(copy) = left else { return Ok(()) };
-        self.batch.start(copy, Ticket::Mirrored(self.mirror.clone()), None, !is_one)
+        match self.batch.join(copy)? {
+            Some(copy) => self.batch.start(copy, self.ticket(), None, !is_one),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives up a copy that may be one of a copy that has come back.
+    #[cold]
+    fn drop_echo(&self, copy: Frame<'_>) {
+        drop(copy);
+        self.drop_one(MirrorDrop::Loop);
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket::Mirrored(self.owner.clone())
     }
 
     #[cold]

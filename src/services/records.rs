@@ -1,6 +1,6 @@
 //! Frames written down in the buffer of a tap.
 
-use super::tap::SharedTap;
+use super::tap::{SharedTap, Tap};
 use crate::{
     filter::traffic::Traffic,
     ndis::{ListView, Result, Worker, system_time},
@@ -12,7 +12,9 @@ use zerocopy::transmute;
 
 /// The records that one call writes.
 pub(super) struct Records<'t, 'c> {
-    tap: &'t SharedTap,
+    tap: &'t Tap,
+    /// Who answers its reads.
+    worker: &'t SharedTap,
     traffic: &'t Traffic<'c>,
     /// What all of them say.
     common: TapRecord,
@@ -29,7 +31,7 @@ const BEHIND_SIZE: usize = HEADER - size_of::<u32>();
 
 impl<'t, 'c> Records<'t, 'c> {
     /// None yet; all of them bear the time of now.
-    pub(super) fn new(tap: &'t SharedTap, traffic: &'t Traffic<'c>) -> Self {
+    pub(super) fn new(worker: &'t SharedTap, traffic: &'t Traffic<'c>) -> Self {
         let received = if traffic.received { record::RECEIVED } else { 0 };
         let ours = if traffic.ours { record::OURS } else { 0 };
         let common = TapRecord {
@@ -38,7 +40,7 @@ impl<'t, 'c> Records<'t, 'c> {
             luid: traffic.module.adapter.luid,
             ..TapRecord::default()
         };
-        Self { tap, traffic, common, copied: 0, filtered: 0, dropped: 0 }
+        Self { tap: worker, worker, traffic, common, copied: 0, filtered: 0, dropped: 0 }
     }
 
     /// Copies what the frames of a list are on the wire, where something was left to the adapter,
@@ -148,7 +150,7 @@ impl<'t, 'c> Records<'t, 'c> {
         // One total order with `wait`: either the read sees the records, or it is seen here.
         fence(Ordering::SeqCst);
         if self.tap.is_awaited.load(Ordering::Relaxed) && self.tap.has_enough() {
-            Worker::ask(self.tap);
+            Worker::ask(self.worker);
         }
     }
 }

@@ -250,6 +250,8 @@ impl Mirror {
         for list in traffic.lists() {
             call.list(list, &mut workspace);
         }
+        // What is left goes back before the drivers below do their work.
+        drop(call.stock);
         let lists = call.batch.into_lists();
         target.show_originated(&lists, false);
         running.send(lists);

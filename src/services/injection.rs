@@ -72,6 +72,12 @@ impl Injection {
         self.frames.saturating_add(1)
     }
 
+    /// Whether there is a stake in it, which keeps it from its answer.
+    pub(super) fn is_under_way(&self) -> bool {
+        // Relaxed: who has been answered comes after the last stake.
+        self.stakes.load(Ordering::Relaxed) > 0
+    }
+
     /// How many frames there are.
     pub(super) const fn frames(&self) -> u32 {
         self.frames

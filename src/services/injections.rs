@@ -15,7 +15,9 @@ pub struct Injections {
 
 type SharedInjection = Shared<Waiting<Injection>>;
 
-type All = Vec<SharedInjection, { limits::HANDLE_REQUESTS }>;
+/// As many as may be under way, and those that are answered and still owned by who answers them: for
+/// the rest of a call, so that there is one for each processor at most.
+type All = Vec<SharedInjection, { limits::HANDLE_REQUESTS + 64 }>;
 
 const CLOSED: Error = Error::Other(Status::CANCELLED);
 const TOO_MANY: Error = Error::Other(Status::QUOTA_EXCEEDED);
@@ -34,10 +36,10 @@ impl Injections {
     /// - [`Status::QUOTA_EXCEEDED`]: too many are under way.
     /// - [`Status::CANCELLED`]: the handle is closed.
     pub(super) fn begin(&self, order: &Order) -> Result<Stakes<Waiting<Injection>>> {
-        let idle = self.all.with(|all| {
-            let mut all = all.iter_mut().flatten();
-            all.find_map(|it| Shared::get_mut(it)?.begin(order).then(|| it.clone()))
-        });
+        let idle = self.with_room(|all| {
+            let mut all = all.iter_mut();
+            Ok(all.find_map(|it| Shared::get_mut(it)?.begin(order).then(|| it.clone())))
+        })?;
         let injection = idle.map_or_else(|| self.begin_anew(order), Ok)?;
         Ok(Stakes::new(&injection, injection.stakes()))
     }
@@ -49,8 +51,7 @@ impl Injections {
         injection.begin(order);
         let mut listed = Shared::try_new(injection)?;
         let injection = listed.clone();
-        let result = self.all.with(|all| {
-            let all = all.as_mut().ok_or(CLOSED)?;
+        let result = self.with_room(|all| {
             match all.iter_mut().find_map(|it| Shared::get_mut(it).is_some().then_some(it)) {
                 Some(idle) => mem::swap(idle, &mut listed),
                 None => return all.push(listed.clone()).map_err(|_| TOO_MANY),
@@ -60,6 +61,16 @@ impl Injections {
         // Out of the lock: the last owner frees.
         drop(listed);
         result.map(|()| injection)
+    }
+
+    /// Lets `begin` begin one more, unless too many are under way, or the handle is closed.
+    fn with_room<R>(&self, begin: impl FnOnce(&mut All) -> Result<R>) -> Result<R> {
+        self.all.with(|all| {
+            let all = all.as_mut().ok_or(CLOSED)?;
+            let is_full = all.len() >= limits::HANDLE_REQUESTS
+                && all.iter().filter(|it| it.is_under_way()).count() >= limits::HANDLE_REQUESTS;
+            if is_full { Err(TOO_MANY) } else { begin(all) }
+        })
     }
 
     /// Cancels all, and lets none begin.

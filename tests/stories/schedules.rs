@@ -16,7 +16,7 @@ use ndis_lab::{
     AdapterConfig, Exploration, Explored, NtStatus, OidQuery, Order, PendingControl, Policy,
     Schedule, Verdict,
 };
-use protocol::{Direction, TapRequest, copies};
+use protocol::{Direction, TapRequest, copies, limits};
 
 /// How many seeds run under each strategy.
 fn seeds() -> u64 {
@@ -214,6 +214,37 @@ fn no_cancellation_is_forgotten_however_early_it_comes() {
         adapter.release_sends(Order::Forward);
     })
     .expect_clean();
+}
+
+#[test]
+fn who_has_an_answer_may_ask_again_at_once() {
+    // As many as may be under way, so that there is room for no other until one is answered.
+    let story = |stage: &Stage| {
+        let adapters: Vec<_> = (1..=5)
+            .map(|number| stage.adapter(AdapterConfig::numbered(number)))
+            .inspect(ndis_lab::Stack::hold_sends)
+            .collect();
+        let client = stage.client();
+        let one = batch([frame(0, 60)]);
+        let begin = |at: usize| {
+            let luid = adapters[at % adapters.len()].config().luid;
+            inject_pending(&client, luid, Direction::Send, &one)
+        };
+        let mut under_way: Vec<_> = (0..limits::HANDLE_REQUESTS).map(begin).collect();
+        let first = under_way.swap_remove(0);
+        stage.lab.run(|scope| {
+            scope.spawn(|| adapters[0].release_sends(Order::OneByOne));
+            assert!(first.wait().status.is_success());
+            under_way.push(begin(1));
+        });
+        for adapter in &adapters {
+            adapter.release_sends(Order::Forward);
+        }
+        for request in under_way {
+            assert!(request.wait().status.is_success());
+        }
+    };
+    Exploration::seeds(0..5).run(|schedule| told(schedule, story)).expect_clean();
 }
 
 #[test]

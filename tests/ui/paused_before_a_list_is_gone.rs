@@ -8,7 +8,7 @@ use framecast::ndis::{Origin, Result};
 pub fn make_and_leave<T: Send + 'static>(origin: &Origin<T>, ticket: T) -> Result {
     let Some(running) = origin.enter() else { return Ok(()) };
     let Some(pools) = running.pools() else { return Ok(()) };
-    let frame = pools.buffers().gather(60, |_, _| true)?;
+    let frame = pools.buffers().stock(1).gather(60, |_, _| true)?;
     let list = pools.many_frames(frame, ticket)?;
     #[cfg(mistake)]
     drop(running); //~ here

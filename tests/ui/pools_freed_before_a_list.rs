@@ -6,7 +6,7 @@ use framecast::ndis::{Pools, Result};
 
 /// Makes a list, and ends both.
 pub fn end_both<T>(pools: Pools<T>, ticket: T) -> Result {
-    let frame = pools.buffers().gather(60, |_, _| true)?;
+    let frame = pools.buffers().stock(1).gather(60, |_, _| true)?;
     let list = pools.many_frames(frame, ticket)?;
     #[cfg(mistake)]
     drop(pools); //~ here

@@ -12,6 +12,7 @@ use super::{
     sys::NET_BUFFER_LIST,
 };
 use core::ptr::NonNull;
+
 /// Lists of our own that come home: sent and completed, or indicated and returned.
 ///
 /// Until it is dropped they keep the module from pausing, so that everything they wake finds the

@@ -250,9 +250,13 @@ impl Mirror {
         for list in traffic.lists() {
             call.list(list, &mut workspace);
         }
-        // What is left goes back before the drivers below do their work.
+        // What is left goes back first: who is woken by what comes home finds it, too.
         drop(call.stock);
         let lists = call.batch.into_lists();
+        if lists.is_empty() {
+            // Nothing comes home, and someone may have missed the buffers that were at hand here.
+            return target.injections.serve(target);
+        }
         target.show_originated(&lists, false);
         running.send(lists);
     }

@@ -10,13 +10,13 @@ use framecast_tests::{
         add_mirror, mirror_all, mirrors, read_tap_pending, remove_mirror, start_tap, stop_tap,
         tap_all,
     },
-    frame, frames, inject_pending, lab, roomy,
+    frame, frames, inject_pending, lab, roomy, second,
 };
 use ndis_lab::{
-    AdapterConfig, Exploration, Explored, NtStatus, OidQuery, Order, PendingControl, Policy,
-    Schedule, Verdict,
+    AdapterConfig, Exploration, Explored, NbSpec, NblSpec, NtStatus, OidQuery, Order,
+    PendingControl, Policy, Schedule, Verdict,
 };
-use protocol::{Direction, TapRequest, copies, limits};
+use protocol::{Direction, FilterInstruction, TapRequest, copies, limits};
 
 /// How many seeds run under each strategy.
 fn seeds() -> u64 {
@@ -106,6 +106,33 @@ fn requests_survive_adapters_that_come_and_go_in_every_order() {
                 let _ = adapter.oid(&OidQuery::query(0x0001_0101, 4));
                 adapter.detach();
             }
+        });
+    })
+    .expect_clean();
+}
+
+/// `return 0`: a filter that wants nothing.
+const NOTHING: [FilterInstruction; 1] =
+    [FilterInstruction { code: 0x06, jump_true: 0, jump_false: 0, operand: 0 }];
+
+#[test]
+fn a_mirror_that_needs_no_buffers_leaves_them_to_a_request_in_every_order() {
+    explore("buffers", |stage| {
+        let source = stage.adapter(roomy());
+        // Few buffers: large ones.
+        let target = stage.adapter(AdapterConfig { mtu: 16_000, ..second() });
+        let client = stage.client();
+        let luid = target.config().luid;
+        add_mirror(&client, mirror_all(source.config().luid, luid), &NOTHING).expect("a mirror");
+        stage.lab.run(|scope| {
+            scope.spawn(|| {
+                let unmapped = |number| NblSpec::of(NbSpec::new(frame(number, 60)).unmapped());
+                source.send_from_above((0..40).map(unmapped));
+            });
+            scope.spawn(|| {
+                let done = client.inject(luid, Direction::Send, &batch([frame(0, 60)]));
+                assert_eq!(done.expect("the injection is taken").done(), 1);
+            });
         });
     })
     .expect_clean();

@@ -330,12 +330,9 @@ impl Rest {
 fn is_taken(frame: &[u8], max_frame: usize) -> bool {
     const HEADER: usize = Plan::min_frame() as usize;
     const TAG: usize = VLAN_TAG as usize;
-    const CUSTOMER: u16 = 0x8100_u16.to_be();
-    const SERVICE: u16 = 0x88A8_u16.to_be();
-    let Some([.., high, low]) = frame.first_chunk::<HEADER>() else { return false };
-    let most = match u16::from_ne_bytes([*high, *low]) {
-        CUSTOMER | SERVICE => max_frame.saturating_add(TAG),
-        _ => max_frame,
-    };
-    frame.len() <= most
+    if (HEADER..=max_frame).contains(&frame.len()) {
+        return true;
+    }
+    let is_tagged = matches!(frame.get(12..HEADER), Some([0x81, 0x00] | [0x88, 0xA8]));
+    is_tagged && frame.len() <= max_frame.saturating_add(TAG)
 }

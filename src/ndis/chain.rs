@@ -18,10 +18,12 @@ use core::{mem, ptr, ptr::NonNull};
 ///
 /// # Invariants
 ///
-/// From `head` to `tail`, `count` lists of `pools` are linked, from `NetBufferList::into_raw`.
+/// From `head` to `tail`, `count` lists of `pools` are linked, from `NetBufferList::into_raw`; both
+/// are null where there are none.
 pub struct NetBufferListQueue<'p, T> {
     pools: &'p Pools<T>,
-    ends: Option<(NonNull<NET_BUFFER_LIST>, NonNull<NET_BUFFER_LIST>)>,
+    head: *mut NET_BUFFER_LIST,
+    tail: *mut NET_BUFFER_LIST,
     count: u32,
     /// Whether each list is of one frame.
     single: bool,
@@ -31,7 +33,7 @@ impl<'p, T> NetBufferListQueue<'p, T> {
     /// An empty queue for lists of `pools`.
     #[must_use]
     pub const fn new(pools: &'p Pools<T>) -> Self {
-        Self { pools, ends: None, count: 0, single: true }
+        Self { pools, head: ptr::null_mut(), tail: ptr::null_mut(), count: 0, single: true }
     }
 
     /// Adds a list at the end; one of other pools is freed instead.
@@ -69,17 +71,15 @@ impl<'p, T> NetBufferListQueue<'p, T> {
         let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(list.as_ptr()) };
         // SAFETY: its own field.
         unsafe { next.write(ptr::null_mut()) };
-        let head = match self.ends {
-            None => list,
-            Some((head, tail)) => {
-                // SAFETY: a list of our own.
-                let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(tail.as_ptr()) };
-                // SAFETY: its own field.
-                unsafe { next.write(list.as_ptr()) };
-                head
-            }
-        };
-        self.ends = Some((head, list));
+        if self.tail.is_null() {
+            self.head = list.as_ptr();
+        } else {
+            // SAFETY: a list of our own.
+            let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(self.tail) };
+            // SAFETY: its own field.
+            unsafe { next.write(list.as_ptr()) };
+        }
+        self.tail = list.as_ptr();
         // Memory would end before the number.
         self.count = self.count.wrapping_add(1);
     }
@@ -93,7 +93,7 @@ impl<'p, T> NetBufferListQueue<'p, T> {
     /// Whether there is no list in the queue.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.ends.is_none()
+        self.head.is_null()
     }
 
     /// Whether each list is of one frame.
@@ -109,14 +109,13 @@ impl<'p, T> NetBufferListQueue<'p, T> {
     /// Its lists, to be looked at.
     #[must_use]
     pub fn lists(&self) -> Lists<'_> {
-        let head = self.ends.map_or(ptr::null_mut(), |(head, _)| head.as_ptr());
         // SAFETY: by the type's invariant a chain of lists of our own, borrowed with the queue.
-        unsafe { Lists::new(head) }
+        unsafe { Lists::new(self.head) }
     }
 
     /// Gives the chain away, for NDIS.
     pub(super) fn into_raw(self) -> *mut NET_BUFFER_LIST {
-        let head = self.ends.map_or(ptr::null_mut(), |(head, _)| head.as_ptr());
+        let head = self.head;
         mem::forget(self);
         head
     }
@@ -124,9 +123,8 @@ impl<'p, T> NetBufferListQueue<'p, T> {
 
 impl<T> Drop for NetBufferListQueue<'_, T> {
     fn drop(&mut self) {
-        let mut head = self.ends.map_or(ptr::null_mut(), |(head, _)| head.as_ptr());
         // SAFETY: by the type's invariant a chain of lists of our own.
-        while let Some(list) = unsafe { unlink_first(&mut head) } {
+        while let Some(list) = unsafe { unlink_first(&mut self.head) } {
             // SAFETY: by the type's invariant from `into_raw` of a list of these pools.
             drop(unsafe { NetBufferList::from_raw(list, self.pools) });
         }

@@ -8,7 +8,7 @@ use super::{
     status::{Error, Result, Status},
     sys::{
         self, NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDLE, NDIS_OBJECT_HEADER, PDEVICE_OBJECT, PIRP,
-        UCHAR,
+        PVOID, UCHAR,
     },
     text::CountedString,
 };
@@ -188,39 +188,38 @@ impl<D: Device> Dispatch<D> {
         table
     };
 
-    /// The device behind a device object.
+    /// The device behind a device object, as the pointer that its extension keeps.
     ///
     /// # Safety
     ///
     /// `object` is the device that the I/O manager sends a request to.
-    unsafe fn device<'o>(object: PDEVICE_OBJECT) -> Option<&'o D> {
+    unsafe fn device(object: PDEVICE_OBJECT) -> PVOID {
         // SAFETY: the device stays while a request is on its way.
-        let extension = unsafe { extension(object) }?;
+        let extension = unsafe { extension(object) };
         // Acquire: pairs with the Release in `ControlDevice::new`.
-        let kept = extension.load(Ordering::Acquire);
-        // SAFETY: null or of a `Shared` that is kept as long as the device is registered.
-        unsafe { Shared::peek(kept) }
+        extension.map_or(ptr::null_mut(), |extension| extension.load(Ordering::Acquire))
     }
 
     unsafe extern "C" fn create(object: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
         // SAFETY: the I/O manager's own request.
         let irp = unsafe { Irp::new(irp) };
         // SAFETY: the I/O manager's own device object.
-        let device = unsafe { Self::device(object) };
-        let status = match device {
+        let kept = unsafe { Self::device(object) };
+        // SAFETY: null or of a `Shared` that is kept as long as the device is registered.
+        let status = match unsafe { Shared::<D>::peek(kept) } {
             None => Status::DEVICE_NOT_READY,
             // A name behind the device's would get past the device's security descriptor.
             Some(_) if irp.names_file() => Status::OBJECT_NAME_NOT_FOUND,
-            Some(device) => irp.open(|| device.open()).into(),
+            Some(device) => irp.open(kept, || device.open()).into(),
         };
         irp.complete(status, 0).status().as_raw()
     }
 
-    unsafe extern "C" fn cleanup(object: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
+    unsafe extern "C" fn cleanup(_object: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
         // SAFETY: the I/O manager's own request.
         let irp = unsafe { Irp::new(irp) };
-        // SAFETY: the I/O manager's own device object.
-        let device = unsafe { Self::device(object) };
+        // SAFETY: `create` put the device there, which is registered while a file is open on it.
+        let device = unsafe { irp.device::<D>() };
         // SAFETY: `create` put a handle of this type there.
         let handle = unsafe { irp.handle::<D::Handle>() };
         if let (Some(device), Some(handle)) = (device, handle) {
@@ -237,11 +236,11 @@ impl<D: Device> Dispatch<D> {
         irp.complete(Status::SUCCESS, 0).status().as_raw()
     }
 
-    unsafe extern "C" fn control(object: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
+    unsafe extern "C" fn control(_object: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
         // SAFETY: the I/O manager's own request.
         let irp = unsafe { Irp::new(irp) };
-        // SAFETY: the I/O manager's own device object.
-        let device = unsafe { Self::device(object) };
+        // SAFETY: `create` put the device there, which is registered while a file is open on it.
+        let device = unsafe { irp.device::<D>() };
         // SAFETY: `create` put a handle of this type there.
         let handle = unsafe { irp.handle::<D::Handle>() };
         let dispatched = match (device, handle) {

@@ -80,13 +80,29 @@ impl Irp {
         })
     }
 
-    /// Puts what `open` makes into the file object.
-    pub(super) fn open<H>(&self, open: impl FnOnce() -> Result<H>) -> Result {
+    /// Puts what `open` makes into the file object, and `device` beside it, for [`Irp::device`].
+    pub(super) fn open<H>(&self, device: PVOID, open: impl FnOnce() -> Result<H>) -> Result {
         let file = self.file().ok_or(Error::Other(Status::INVALID_PARAMETER))?;
         let handle = Shared::try_new(open()?)?;
         // SAFETY: the file object of an open that this driver has not completed.
         unsafe { (*file.as_ptr()).FsContext = handle.into_raw() };
+        // SAFETY: as above.
+        unsafe { (*file.as_ptr()).FsContext2 = device };
         Ok(())
+    }
+
+    /// The device that the file object was opened on.
+    ///
+    /// # Safety
+    ///
+    /// [`Irp::open`] was given a pointer of [`Shared::as_raw`] to a `D` that stays while a file is
+    /// open on it, or was not called.
+    pub(super) unsafe fn device<'o, D>(&self) -> Option<&'o D> {
+        let file = self.file()?;
+        // SAFETY: the I/O manager keeps the file object while the request lives.
+        let kept = unsafe { (*file.as_ptr()).FsContext2 };
+        // SAFETY: the caller's promise.
+        unsafe { Shared::peek(kept) }
     }
 
     /// The handle in the file object.

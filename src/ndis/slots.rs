@@ -111,17 +111,6 @@ impl<'s> Run<'s> {
     pub(super) const fn of(slot: &'s Slot) -> Self {
         Self { first: slot, last: slot, slots: 1 }
     }
-
-    /// Parts the first slot from the others; `None` if there are no others.
-    pub(super) fn part(&mut self) -> Option<&'s Slot> {
-        if self.slots < 2 {
-            return None;
-        }
-        let first = self.first;
-        self.first = first.next()?;
-        self.slots = self.slots.wrapping_sub(1);
-        Some(first)
-    }
 }
 
 const fn link_of(head: u64) -> Link {
@@ -221,13 +210,26 @@ impl Slots {
     ///
     /// They are of these slots, and the caller's alone until now.
     pub(super) unsafe fn put_back(&self, run: Run<'_>) {
+        let Run { first, last, slots } = run;
+        // SAFETY: the caller's promise.
+        unsafe { self.put_in_front(first, last, slots) };
+    }
+
+    /// As [`Slots::put_back`]; out of line, with what stays in registers, so that it takes none from
+    /// who makes frame after frame.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Slots::put_back`].
+    #[inline(never)]
+    unsafe fn put_in_front(&self, first: &Slot, last: &Slot, slots: u32) {
         // Before they are found: the count is never below what is found.
-        self.count.fetch_add(run.slots, Ordering::Relaxed);
+        self.count.fetch_add(slots, Ordering::Relaxed);
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             // SAFETY: both are of these slots.
-            unsafe { run.last.set_next(self.get(link_of(head))) };
-            let after = head_after(head, run.first.link);
+            unsafe { last.set_next(self.get(link_of(head))) };
+            let after = head_after(head, first.link);
             // Release: whoever takes them sees their links, and that their bytes are done with.
             match self.head.compare_exchange_weak(head, after, Ordering::Release, Ordering::Relaxed)
             {

@@ -11,27 +11,31 @@ use super::{
 ///
 /// # Invariants
 ///
-/// The slots of `run` are this stock's alone.
+/// From `first` to the `last`, slots are linked that are this stock's alone, and nothing follows.
 pub struct Stock<'b> {
     buffers: &'b FrameBuffers,
-    run: Option<Run<'b>>,
+    first: Option<&'b Slot>,
+    last: Option<&'b Slot>,
     /// How many more buffers are wanted.
     wanted: u32,
 }
 
 impl<'b> Stock<'b> {
     pub(super) fn new(buffers: &'b FrameBuffers, wanted: u32) -> Self {
-        let mut stock = Self { buffers, run: None, wanted };
+        let mut stock = Self { buffers, first: None, last: None, wanted };
         stock.take();
         stock
     }
 
     /// Takes as many as are wanted, or as there are, where nothing is at hand.
     fn take(&mut self) {
-        if self.run.is_none() {
-            self.run = self.buffers.slots.take(1, self.wanted.max(1)).ok();
-            let taken = self.run.as_ref().map_or(0, |run| run.slots);
-            self.wanted = self.wanted.saturating_sub(taken);
+        if self.first.is_none()
+            && let Ok(Run { first, last, slots }) = self.buffers.slots.take(1, self.wanted.max(1))
+        {
+            // SAFETY: the end of a run that is this stock's alone; nothing follows.
+            unsafe { last.set_next(None) };
+            (self.first, self.last) = (Some(first), Some(last));
+            self.wanted = self.wanted.saturating_sub(slots);
         }
     }
 
@@ -82,10 +86,9 @@ impl<'b> Stock<'b> {
 
     /// The next slot that is at hand.
     fn next(&mut self) -> Option<&'b Slot> {
-        match self.run.as_mut()?.part() {
-            Some(slot) => Some(slot),
-            None => Some(self.run.take()?.first),
-        }
+        let slot = self.first?;
+        self.first = slot.next();
+        Some(slot)
     }
 
     /// As [`Stock::gather_at_hand`], of `bytes`.
@@ -111,10 +114,16 @@ impl<'b> Stock<'b> {
     }
 
     fn give_back(&mut self) {
-        if let Some(run) = self.run.take() {
-            self.wanted = self.wanted.saturating_add(run.slots);
+        if let (Some(first), Some(last)) = (self.first.take(), self.last.take()) {
+            let mut slots = 1_u32;
+            let mut slot = first;
+            while let Some(next) = slot.next() {
+                slots = slots.saturating_add(1);
+                slot = next;
+            }
+            self.wanted = self.wanted.saturating_add(slots);
             // SAFETY: this stock's alone, by its invariant, and given up.
-            unsafe { self.buffers.slots.put_back(run) };
+            unsafe { self.buffers.slots.put_back(Run { first, last, slots }) };
         }
     }
 }

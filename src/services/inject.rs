@@ -64,8 +64,8 @@ impl Order {
         if !(1..=limits::BATCH_FRAMES).contains(&order.frames) {
             return Err(Status::INVALID_PARAMETER);
         }
-        Frames::new(batch, order.frames, direction, Position::START)
-            .check()
+        Frames::new(batch, order.frames, Position::START)
+            .check(direction)
             .map_err(|_| Status::INVALID_PARAMETER)?;
         let statuses = (order.frames as usize).saturating_mul(size_of::<i32>());
         if request.output_length() < statuses.saturating_add(size_of::<InjectReply>()) {

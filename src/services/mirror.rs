@@ -244,7 +244,7 @@ impl Mirror {
             stock: pools
                 .buffers()
                 .stock(u32::try_from(traffic.lists().count()).unwrap_or(u32::MAX)),
-            batch: Batch::new(pools),
+            batch: Batch::new(pools, None),
         };
         let mut workspace = None;
         for list in traffic.lists() {
@@ -404,7 +404,7 @@ impl<'c> Call<'_, '_, 'c> {
                 self.drop_echo(copy);
                 return Ok(());
             }
-            return self.batch.add(copy, self.ticket(), None);
+            return self.batch.add(copy, self.ticket());
         }
         self.add_to_list(frame, length, is_one)
     }
@@ -427,7 +427,7 @@ impl<'c> Call<'_, '_, 'c> {
             return Ok(());
         }
         match self.batch.join(copy)? {
-            Some(copy) => self.batch.start(copy, self.ticket(), None, !is_one),
+            Some(copy) => self.batch.start(copy, self.ticket(), !is_one),
             None => Ok(()),
         }
     }

@@ -8,9 +8,7 @@ use crate::{
         origin::Batch,
         plan::{Plan, VLAN_TAG},
     },
-    ndis::{
-        CancelId, Error, Pools, Result, SpinLock, Stakes, Status, Stock, Waiting, at_dispatch_level,
-    },
+    ndis::{Error, Pools, Result, SpinLock, Stakes, Status, Stock, Waiting, at_dispatch_level},
 };
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use heapless::Deque;
@@ -176,10 +174,9 @@ fn take_cancelled<const N: usize>(queue: &mut Deque<Rest, N>) -> Option<Rest> {
 }
 
 /// What frames become lists with.
-struct Outgoing<'b, 'p> {
+struct Outgoing<'p> {
     stock: Stock<'p>,
-    id: Option<CancelId>,
-    batch: &'b mut Batch<'p, Ticket>,
+    batch: Batch<'p, Ticket>,
 }
 
 /// An injection whose frames from `position` on have not left yet.
@@ -202,18 +199,21 @@ impl Rest {
             return None;
         };
         let pools = running.pools()?;
-        let mut batch = Batch::new(pools);
-        let starved = self.stakes.unpark().map(|request| {
+        let gathered = self.stakes.unpark().map(|request| {
             // A cancellation waits meanwhile.
             let frames = request.input().get(size_of::<InjectRequest>()..).unwrap_or_default();
-            let starved = self.fill(frames, module, pools, &mut batch);
+            let gathered = self.gather(frames, module, pools);
             Injection::await_frames(&self.stakes, request);
-            starved
+            gathered
         });
-        let Some(starved) = starved.filter(|_| !self.stakes.is_cancelled()) else {
-            module.counters.add(Reason::RefusedCancelled, batch.frames().into());
-            self.give_up(&module.counters);
-            return None;
+        let (batch, starved) = match gathered {
+            Some(gathered) if !self.stakes.is_cancelled() => gathered,
+            cancelled => {
+                let frames = cancelled.map_or(0, |(batch, _)| batch.frames());
+                module.counters.add(Reason::RefusedCancelled, frames.into());
+                self.give_up(&module.counters);
+                return None;
+            }
         };
         let injection = self.stakes.owner();
         // Before the frames leave: the last of them home answers the request.
@@ -233,24 +233,24 @@ impl Rest {
         starved
     }
 
-    /// Makes lists of the frames; whether the rest must wait for buffers.
+    /// Makes lists of the frames; and whether the rest must wait for buffers.
     ///
     /// Out of line: there are enough registers for what it does for each frame, and no more.
     #[inline(never)]
-    fn fill<'p>(
+    fn gather<'p>(
         &mut self,
         frames: &[u8],
         module: &FilterModule,
         pools: &'p Pools<Ticket>,
-        batch: &mut Batch<'p, Ticket>,
-    ) -> bool {
+    ) -> (Batch<'p, Ticket>, bool) {
         let direction = self.stakes.direction;
         let max_frame = module.max_frame();
         let left = self.stakes.frames().saturating_sub(self.position.frames());
         // Receives have no cancel id.
         let id = (direction == Direction::Send).then_some(self.stakes.id);
-        let mut outgoing = Outgoing { stock: pools.buffers().stock(left), id, batch };
-        let mut frames = Frames::new(frames, self.stakes.frames(), direction, self.position);
+        let (stock, batch) = (pools.buffers().stock(left), Batch::new(pools, id));
+        let mut outgoing = Outgoing { stock, batch };
+        let mut frames = Frames::new(frames, self.stakes.frames(), self.position);
         while let Some(Ok(Frame { bytes, joins_previous })) = frames.next() {
             let others_join = frames.next_joins();
             let is_alone = !joins_previous && !others_join;
@@ -259,7 +259,7 @@ impl Rest {
                 Err(Error::InvalidLength)
             } else if is_alone && let Some(copied) = outgoing.stock.copy_at_hand(bytes) {
                 let ticket = self.ticket(first);
-                ticket.and_then(|ticket| outgoing.batch.add(copied, ticket, outgoing.id))
+                ticket.and_then(|ticket| outgoing.batch.add(copied, ticket))
             } else {
                 self.add(bytes, (first, joins_previous, others_join), &mut outgoing)
             };
@@ -269,13 +269,13 @@ impl Rest {
             };
             if error == Error::Exhausted {
                 self.position = frames.last_position();
-                return true;
+                return (outgoing.batch, true);
             }
             outgoing.batch.close();
             self.refuse_one(first, error, &module.counters);
         }
         self.position = frames.position();
-        false
+        (outgoing.batch, false)
     }
 
     /// Copies a frame into the list before it, or into one of its own that others may join.
@@ -284,13 +284,13 @@ impl Rest {
         &mut self,
         bytes: &[u8],
         (first, joins_previous, others_join): (u32, bool, bool),
-        outgoing: &mut Outgoing<'_, '_>,
+        outgoing: &mut Outgoing<'_>,
     ) -> Result {
-        let Outgoing { stock, id, batch } = outgoing;
+        let Outgoing { stock, batch } = outgoing;
         let copied = stock.copy(bytes)?;
         let left = if joins_previous { batch.join(copied)? } else { Some(copied) };
         let Some(copied) = left else { return Ok(()) };
-        batch.start(copied, self.ticket(first)?, *id, others_join)
+        batch.start(copied, self.ticket(first)?, others_join)
     }
 
     /// The ticket of a list whose first frame is the `first`.

@@ -125,7 +125,7 @@ impl Position {
 
 /// The frames of a batch, read from the bytes behind an [`InjectRequest`].
 ///
-/// Ends after the announced number of frames, or after the first error.
+/// Ends after the announced number of frames, or after the first that its bytes are too few for.
 #[derive(Clone, Debug)]
 pub struct Frames<'b> {
     /// What has not been read.
@@ -135,30 +135,17 @@ pub struct Frames<'b> {
     /// Bytes of the whole batch.
     length: usize,
     count: u32,
-    direction: Direction,
     /// Frames read.
     taken: u32,
-    /// Frames of the list that the next frame could join: zero at the start. Not known where
-    /// reading goes on, and not looked at again.
-    list: u32,
 }
 
 impl<'b> Frames<'b> {
     /// Reads `count` frames from `bytes`, from `position` on.
     #[must_use]
-    pub fn new(bytes: &'b [u8], count: u32, direction: Direction, position: Position) -> Self {
+    pub fn new(bytes: &'b [u8], count: u32, position: Position) -> Self {
         let Position { offset, frames } = position;
-        let list = frames.min(1);
         let rest = bytes.get(offset..).unwrap_or_default();
-        Self {
-            rest,
-            before: rest.len(),
-            length: bytes.len(),
-            count,
-            direction,
-            taken: frames,
-            list,
-        }
+        Self { rest, before: rest.len(), length: bytes.len(), count, taken: frames }
     }
 
     /// Where the next frame starts.
@@ -183,14 +170,25 @@ impl<'b> Frames<'b> {
         next.is_some_and(|next| FrameHeader::from_bytes(*next).flags == JOINS_PREVIOUS)
     }
 
-    /// Reads the whole batch once: whether every frame is well-formed and nothing follows the last.
+    /// Reads the whole batch once: whether every frame is well-formed, joins only what it may on its
+    /// way in this direction, and nothing follows the last.
     ///
     /// # Errors
     ///
     /// [`MalformedBatch`] where the batch is not what its headers say.
-    pub fn check(mut self) -> Result<(), MalformedBatch> {
+    pub fn check(mut self, direction: Direction) -> Result<(), MalformedBatch> {
+        // Frames of the list that the next frame could join.
+        let mut list = 0_u32;
         while self.taken < self.count {
-            self.step().ok_or(MalformedBatch)?;
+            let (_, FrameHeader { flags, .. }) = self.step().ok_or(MalformedBatch)?;
+            let may_join = flags == JOINS_PREVIOUS
+                && direction == Direction::Send
+                && (1..limits::LIST_FRAMES).contains(&list);
+            list = match flags {
+                0 => 1,
+                _ if may_join => list.wrapping_add(1),
+                _ => return Err(MalformedBatch),
+            };
         }
         if self.rest.is_empty() { Ok(()) } else { Err(MalformedBatch) }
     }
@@ -203,7 +201,6 @@ impl<'b> Frames<'b> {
         let padded =
             (length.wrapping_add(FRAME_ALIGNMENT as u64 - 1)) & !(FRAME_ALIGNMENT as u64 - 1);
         let (padded, rest) = rest.split_at_checked(usize::try_from(padded).ok()?)?;
-        self.list = if header.flags == 0 { 1 } else { self.joined(header.flags)? };
         self.before = self.rest.len();
         self.rest = rest;
         self.taken = self.taken.wrapping_add(1);
@@ -214,14 +211,6 @@ impl<'b> Frames<'b> {
         let (padded, FrameHeader { length, flags }) = self.step()?;
         let bytes = padded.get(..usize::try_from(length).ok()?)?;
         Some(Frame { bytes, joins_previous: flags != 0 })
-    }
-
-    /// How many frames the list has with one that joins it by `flags`, if it may.
-    fn joined(&self, flags: u32) -> Option<u32> {
-        let may_join = flags == JOINS_PREVIOUS
-            && self.direction == Direction::Send
-            && (1..limits::LIST_FRAMES).contains(&self.list);
-        may_join.then(|| self.list.wrapping_add(1))
     }
 }
 

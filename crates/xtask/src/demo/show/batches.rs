@@ -83,7 +83,7 @@ mod tests {
             let request = portion.batch.request(1, Direction::Send);
             let bytes = &request[size_of::<InjectRequest>()..];
             let count = portion.batch.len();
-            let read = Frames::new(bytes, count, Direction::Send, Position::START);
+            let read = Frames::new(bytes, count, Position::START);
             read.map(|frame| frame.expect("well-formed"))
                 .map(|frame| (frame.bytes.to_vec(), frame.joins_previous))
                 .collect()

@@ -19,7 +19,7 @@ const ORIGINATING: [Service; 2] = [Service::Send, Service::Receive];
 const COPYING: [Service; 2] = [Service::Tap, Service::Mirror];
 
 /// How many times the floor a frame costs at most that is originated.
-const MOST_TO_ORIGINATE: f64 = 1.6;
+const MOST_TO_ORIGINATE: f64 = 1.5;
 
 /// What a call that only passes lists on costs at most, and its way back.
 const MOST_TO_PASS: u64 = 40;

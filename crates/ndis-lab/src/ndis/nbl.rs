@@ -70,12 +70,27 @@ pub extern "win64" fn NdisAllocateNetBufferList(
     context_backfill: u16,
 ) -> Guest<NetBufferList> {
     let call = Call::enter("NdisAllocateNetBufferList", Irql::DISPATCH, pool.0);
-    if !check_pool(&call, pool, Kind::NblPool) || call.allocation_fails() {
+    if !check_pool(&call, pool, Kind::NblPool) {
+        return Guest::NULL;
+    }
+    if pairs_without_data(&call, pool) {
+        let message =
+            "the pool pairs lists with buffers without data, which this call leaves empty";
+        call.violate(Rule::WrongAllocator, message, &[]);
+    }
+    if call.allocation_fails() {
         return Guest::NULL;
     }
     let sizes = (context_size, context_backfill);
     check_context(&call, sizes);
     allocate_list(&call, pool, sizes, Made::Plain, Guest::NULL)
+}
+
+/// Whether a pool pairs its lists with buffers that have no data.
+fn pairs_without_data(call: &Call, pool: Handle) -> bool {
+    let ledger = lock(&call.machine.ledger);
+    let record = ledger.pools.get(&pool);
+    record.is_some_and(|record| record.allocate_net_buffer && record.data_size == 0)
 }
 
 /// Allocates a list with a buffer over an MDL chain.
@@ -91,11 +106,7 @@ pub extern "win64" fn NdisAllocateNetBufferAndNetBufferList(
     if !check_pool(&call, pool, Kind::NblPool) {
         return Guest::NULL;
     }
-    let fits = lock(&call.machine.ledger)
-        .pools
-        .get(&pool)
-        .is_some_and(|record| record.allocate_net_buffer && record.data_size == 0);
-    if !fits {
+    if !pairs_without_data(&call, pool) {
         let message = "the pool does not pair lists with buffers without data";
         call.violate(Rule::WrongAllocator, message, &[]);
         return Guest::NULL;

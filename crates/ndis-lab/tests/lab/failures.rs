@@ -1,6 +1,8 @@
 //! Every export that allocates can be made to fail, and says so by what it returns.
 
-use crate::common::{Fake, NON_PAGED, OwnFrame, TAG, buffer_pool, keep, list_pool, unicode};
+use crate::common::{
+    Fake, NON_PAGED, OwnFrame, TAG, bare_list_pool, buffer_pool, keep, list_pool, unicode,
+};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::ndis::TimerCharacteristics;
 use ndis_lab::abi::registry::ConfigurationObject;
@@ -56,9 +58,12 @@ fn pools_and_lists() -> [(&'static str, Attempt); 9] {
             with_handle(buffer_pool(given.module, 0), |pool| NdisFreeNetBufferPool(pool))
         }),
         ("NdisAllocateNetBufferList", |given| {
-            in_pools(given, |lists, _| {
-                got(NdisAllocateNetBufferList(lists, 0, 0), |list| NdisFreeNetBufferList(list))
-            })
+            let lists = bare_list_pool(given.module);
+            (given.fail)();
+            let made = NdisAllocateNetBufferList(lists, 0, 0);
+            let got = got(made, |list| NdisFreeNetBufferList(list));
+            NdisFreeNetBufferListPool(lists);
+            got
         }),
         ("NdisAllocateNetBufferAndNetBufferList", |given| {
             in_pools(given, |lists, _| {

@@ -1,6 +1,6 @@
 //! IRQL, spin locks, pool memory, MDL data, waiting: planted breaches and semantics.
 
-use crate::common::{Fake, NON_PAGED, TAG, keep, list_pool};
+use crate::common::{Fake, NON_PAGED, TAG, bare_list_pool, keep, list_pool};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::kernel::{Event, LockQueueHandle};
 use ndis_lab::abi::nbl::{Mdl, NetBuffer, NetBufferList};
@@ -341,7 +341,7 @@ planted!(RetreatAdvance, the_handlers_of_retreat_and_advance_mirror_each_other, 
 planted!(Derived, clones_share_data_and_are_freed_as_made, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
-        let pool = list_pool(handle);
+        let pool = bare_list_pool(handle);
         let clones = list_pool(handle);
         let list = NdisAllocateNetBufferList(pool, 0, 0);
         let clone = NdisAllocateCloneNetBufferList(list, clones, Handle::NULL, 2);

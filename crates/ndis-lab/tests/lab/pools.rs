@@ -1,8 +1,8 @@
 //! Pools, lists and buffers: what must not be done with them.
 
 use crate::common::{
-    Fake, NON_PAGED, OwnFrame, TAG, World, buffer_pool, expect_broken, keep, list_pool,
-    list_pool_parameters, originator,
+    Fake, NON_PAGED, OwnFrame, TAG, World, bare_list_pool, buffer_pool, expect_broken, keep,
+    list_pool, list_pool_parameters, originator,
 };
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::nbl::{Mdl, NblPoolParameters, NetBuffer, NetBufferList, NetBufferListContext};
@@ -65,6 +65,12 @@ planted!(WrongAllocator, a_pool_is_used_with_the_function_it_is_for, || {
     });
     world.expect_broken(&[Rule::WrongAllocator]);
     world.in_driver(|handle| {
+        let pool = list_pool(handle);
+        NdisFreeNetBufferList(NdisAllocateNetBufferList(pool, 0, 0));
+        NdisFreeNetBufferListPool(pool);
+    });
+    world.expect_broken(&[Rule::WrongAllocator]);
+    world.in_driver(|handle| {
         let pool = buffer_pool(handle, 64);
         let buffer = NdisAllocateNetBuffer(pool, Guest::NULL, 0, 0);
         NdisFreeNetBuffer(buffer);
@@ -102,13 +108,13 @@ planted!(Header, a_pool_is_one_that_was_given, || {
 planted!(ContextAlignment, context_sizes_are_aligned, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
-        let pool = list_pool(handle);
+        let pool = bare_list_pool(handle);
         NdisFreeNetBufferList(NdisAllocateNetBufferList(pool, 8, 0));
         NdisFreeNetBufferListPool(pool);
     });
     world.expect_broken(&[Rule::ContextAlignment]);
     world.in_driver(|handle| {
-        let pool = list_pool(handle);
+        let pool = bare_list_pool(handle);
         let list = NdisAllocateNetBufferList(pool, 0, 0);
         assert_eq!(NdisAllocateNetBufferListContext(list, 4, 0, TAG), NtStatus::SUCCESS);
         NdisFreeNetBufferListContext(list, 4);
@@ -160,7 +166,7 @@ planted!(NotFromPool, lists_and_buffers_come_from_pools, || {
 planted!(WrongFree, nothing_is_freed_twice, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
-        let pool = list_pool(handle);
+        let pool = bare_list_pool(handle);
         let list = NdisAllocateNetBufferList(pool, 0, 0);
         NdisFreeNetBufferList(list);
         NdisFreeNetBufferList(list);
@@ -189,7 +195,7 @@ planted!(WrongFree, nothing_is_freed_twice, || {
 planted!(WrongFree, what_is_freed_is_freed_with_its_own_function, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
-        let pool = list_pool(handle);
+        let pool = bare_list_pool(handle);
         let list = NdisAllocateNetBufferList(pool, 0, 0);
         NdisFreeNetBuffer(list.get(NetBufferList::FIRST_NET_BUFFER));
         NdisFreeNetBufferList(list);
@@ -232,7 +238,7 @@ planted!(WrongFree, a_separate_buffer_is_freed_before_its_list, || {
 planted!(WrongFree, added_context_is_freed_before_its_list, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
-        let pool = list_pool(handle);
+        let pool = bare_list_pool(handle);
         let list = NdisAllocateNetBufferList(pool, 0, 0);
         assert_eq!(NdisAllocateNetBufferListContext(list, 32, 0, TAG), NtStatus::SUCCESS);
         NdisFreeNetBufferList(list);
@@ -240,7 +246,7 @@ planted!(WrongFree, added_context_is_freed_before_its_list, || {
     });
     world.expect_broken(&[Rule::WrongFree]);
     world.in_driver(|handle| {
-        let pool = list_pool(handle);
+        let pool = bare_list_pool(handle);
         let list = NdisAllocateNetBufferList(pool, 0, 0);
         NdisFreeNetBufferListContext(list, 32);
         NdisFreeNetBufferList(list);
@@ -253,7 +259,7 @@ planted!(WrongFree, added_context_is_freed_before_its_list, || {
 planted!(PoolInUse, a_pool_is_freed_last, || {
     let world = Fake::default().run();
     world.in_driver(|handle| {
-        let pool = list_pool(handle);
+        let pool = bare_list_pool(handle);
         NdisAllocateNetBufferList(pool, 0, 0);
         NdisFreeNetBufferListPool(pool);
     });
@@ -316,7 +322,7 @@ fn context_is_taken_from_room_and_given_back() {
     type C = NetBufferListContext;
     let world = Fake::default().run();
     world.in_driver(|handle| {
-        let pool = list_pool(handle);
+        let pool = bare_list_pool(handle);
         let list = NdisAllocateNetBufferList(pool, 16, 32);
         let context = list.get(NetBufferList::CONTEXT);
         assert_eq!((context.get(C::SIZE_FIELD), context.get(C::OFFSET)), (48, 32));
@@ -380,7 +386,7 @@ fn an_allocation_fails_when_it_should() {
     let before = world.lab.allocation_attempts();
     world.lab.fail_allocation(2);
     world.in_driver_at(Irql::DISPATCH, |handle| {
-        let pool = list_pool(handle);
+        let pool = bare_list_pool(handle);
         assert!(NdisAllocateNetBufferList(pool, 0, 0).is_null());
         let list = NdisAllocateNetBufferList(pool, 0, 0);
         assert!(!list.is_null());

@@ -401,6 +401,11 @@ pub(crate) fn list_pool(handle: Handle) -> Handle {
     NdisAllocateNetBufferListPool(handle, list_pool_parameters(true, 0, 0))
 }
 
+/// A pool of lists without buffers.
+pub(crate) fn bare_list_pool(handle: Handle) -> Handle {
+    NdisAllocateNetBufferListPool(handle, list_pool_parameters(false, 0, 0))
+}
+
 /// A pool of buffers.
 pub(crate) fn buffer_pool(handle: Handle, data: u32) -> Handle {
     type P = NbPoolParameters;

@@ -166,23 +166,24 @@ impl Found {
 }
 
 /// One line about what is missing, for someone who has to install it.
-fn wanting(packages: &[&str]) -> String {
+pub(crate) fn wanting(packages: &[&str]) -> String {
     let of = |package: &str| match package {
         "rustc-web" => Some(format!("the Rust target {TARGET} (rustup target add {TARGET})")),
         "lld-19" => Some("lld-link (LLVM's linker)".to_owned()),
         "libclang-19-dev" => Some("libclang (or LIBCLANG_PATH to say where it is)".to_owned()),
         "rust-web-clippy" => Some("clippy (rustup component add clippy)".to_owned()),
         "rustfmt-web" => Some("rustfmt (rustup component add rustfmt)".to_owned()),
-        "tshark" => Some("tshark".to_owned()),
         "wireshark-common" => Some("editcap (Wireshark's)".to_owned()),
-        "tcpdump" => Some("tcpdump".to_owned()),
         "python3-scapy" => Some("Python 3 with scapy".to_owned()),
         "iproute2" => Some("ip (iproute2)".to_owned()),
-        "ethtool" => Some("ethtool".to_owned()),
         "util-linux" => Some("unshare, which may make network namespaces".to_owned()),
         "libimage-exiftool-perl" => Some("exiftool".to_owned()),
-        "osslsigncode" => Some("osslsigncode".to_owned()),
-        _ => None,
+        "g++" => Some("a C++ compiler".to_owned()),
+        "iputils-ping" => Some("ping".to_owned()),
+        "wine64" => Some("Wine for 64-bit programs".to_owned()),
+        // Come with the Rust target.
+        "cargo-web" | "rust-web-src" => None,
+        named => Some(named.to_owned()),
     };
     let things: Vec<_> = packages.iter().filter_map(|package| of(package)).collect();
     format!(

@@ -42,3 +42,16 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     command.args(arguments);
     progress::shown("Testing the host crates", &mut command)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_missing_is_named() {
+        for (_, package) in PROGRAMS {
+            let line = setup::wanting(&[package]);
+            assert!(!line.starts_with("missing: ;"), "{package}: {line}");
+        }
+    }
+}

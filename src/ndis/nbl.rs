@@ -183,11 +183,6 @@ impl<'p, T> NetBufferList<'p, T> {
         &self.context().ticket
     }
 
-    /// The ticket that the list was made with.
-    pub fn ticket_mut(&mut self) -> &mut T {
-        &mut self.context_mut().ticket
-    }
-
     /// Marks the list so that [`Running::cancel_sends`](super::Running::cancel_sends) finds it, or
     /// does not.
     pub fn set_cancel_id(&mut self, id: Option<CancelId>) {

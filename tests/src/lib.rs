@@ -116,6 +116,14 @@ impl Stage {
         Client::new(self.driver.open(DEVICE).expect("the device opens"))
     }
 
+    /// Adapters that hold what is sent on them: enough for as many requests as may be under way on a
+    /// handle.
+    #[must_use]
+    pub fn holding_adapters(&self) -> Vec<Stack> {
+        let adapters = (1..=5).map(|number| self.adapter(AdapterConfig::numbered(number)));
+        adapters.inspect(Stack::hold_sends).collect()
+    }
+
     /// Unloads the driver, which must have kept every rule and left nothing behind.
     #[track_caller]
     pub fn end(self) {

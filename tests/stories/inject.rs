@@ -325,10 +325,7 @@ fn a_handle_that_is_closed_takes_what_waits_with_it() {
 #[test]
 fn what_may_be_under_way_on_a_handle_is_bounded() {
     let stage = Stage::new();
-    let adapters: Vec<_> = (1..=5)
-        .map(|number| stage.adapter(AdapterConfig::numbered(number)))
-        .inspect(ndis_lab::Stack::hold_sends)
-        .collect();
+    let adapters = stage.holding_adapters();
     let client = stage.client();
     let one = batch([frame(0, 60)]);
     let begin = |at: usize| {

@@ -253,10 +253,7 @@ fn no_cancellation_is_forgotten_however_early_it_comes() {
 fn who_has_an_answer_may_ask_again_at_once() {
     // As many as may be under way, so that there is room for no other until one is answered.
     let story = |stage: &Stage| {
-        let adapters: Vec<_> = (1..=5)
-            .map(|number| stage.adapter(AdapterConfig::numbered(number)))
-            .inspect(ndis_lab::Stack::hold_sends)
-            .collect();
+        let adapters = stage.holding_adapters();
         let client = stage.client();
         let one = batch([frame(0, 60)]);
         let begin = |at: usize| {

@@ -5,7 +5,6 @@ use crate::ndis::{CancelId, Frame, NetBufferList, NetBufferListQueue, Pools, Res
 /// Gathers frames into lists of one frame, or of many where they belong together.
 pub struct Batch<'p, T> {
     pools: &'p Pools<T>,
-    id: Option<CancelId>,
     lists: NetBufferListQueue<'p, T>,
     /// The list of many frames that the next frame may join.
     open: Option<NetBufferList<'p, T>>,
@@ -14,10 +13,10 @@ pub struct Batch<'p, T> {
 }
 
 impl<'p, T> Batch<'p, T> {
-    /// Gathers nothing yet, from `pools`; with an `id`, its lists can be cancelled by it.
+    /// Gathers nothing yet, from `pools`.
     #[must_use]
-    pub const fn new(pools: &'p Pools<T>, id: Option<CancelId>) -> Self {
-        Self { pools, id, lists: NetBufferListQueue::new(pools), open: None, joined: 0 }
+    pub const fn new(pools: &'p Pools<T>) -> Self {
+        Self { pools, lists: NetBufferListQueue::new(pools), open: None, joined: 0 }
     }
 
     /// Adds a frame to the list of the frame before it, if there is one that can take it.
@@ -38,23 +37,28 @@ impl<'p, T> Batch<'p, T> {
         joined.map(|()| None)
     }
 
-    /// Starts a list with a frame; where `others_join`, others may follow it.
+    /// Starts a list with a frame; where `others_join`, others may follow it. With an `id`, it can be
+    /// cancelled by it.
     ///
     /// # Errors
     ///
     /// [`Error::Resources`](crate::ndis::Error::Resources): the frame and the ticket are dropped.
-    pub fn start(&mut self, frame: Frame<'p>, ticket: T, others_join: bool) -> Result {
+    pub fn start(
+        &mut self,
+        frame: Frame<'p>,
+        ticket: T,
+        id: Option<CancelId>,
+        others_join: bool,
+    ) -> Result {
         if !others_join {
-            return self.add(frame, ticket);
+            return self.add(frame, ticket, id);
         }
         self.close();
-        let mut list = self.pools.many_frames(frame, ticket)?;
-        list.set_cancel_id(self.id);
-        self.open = Some(list);
+        self.open = Some(self.pools.many_frames(frame, ticket, id)?);
         Ok(())
     }
 
-    /// Adds a list of one frame.
+    /// Adds a list of one frame; with an `id`, it can be cancelled by it.
     ///
     /// # Errors
     ///
@@ -64,11 +68,11 @@ impl<'p, T> Batch<'p, T> {
         clippy::inline_always,
         reason = "once for each frame: its arguments stay in registers"
     )]
-    pub fn add(&mut self, frame: Frame<'p>, ticket: T) -> Result {
+    pub fn add(&mut self, frame: Frame<'p>, ticket: T, id: Option<CancelId>) -> Result {
         if self.open.is_some() {
             self.close();
         }
-        self.lists.add(frame, ticket, self.id)
+        self.lists.add(frame, ticket, id)
     }
 
     /// Frames gathered.

@@ -8,6 +8,16 @@ use wire::{Offloads, Segmentation};
 /// The VLAN identifier in a tag.
 const VLAN: u16 = 0xFFF;
 
+/// How the frames of a list differ from what is on the wire.
+pub enum Condition {
+    /// They do not.
+    Plain,
+    /// By what was left to the adapter, or done by it.
+    Offloaded(Offloads),
+    /// They are no traffic of the network's: NDIS looped a send back.
+    LoopedBack,
+}
+
 /// Lists that a module sees in one call.
 #[derive(Clone)]
 pub struct Traffic<'c> {
@@ -50,31 +60,37 @@ impl<'c> Traffic<'c> {
         self.lists().map(ListView::len).fold(0, u64::saturating_add)
     }
 
-    /// What was left to the adapter, or done by it, for the frames of a list; `None` where they are on
-    /// the wire as they pass.
+    /// Whether the frames of a list are on the wire as they pass, as a few instructions tell; where
+    /// they do not, [`Self::condition`] does.
     #[must_use]
     #[inline]
-    pub fn offloads(&self, list: ListView<'c>) -> Option<Offloads> {
-        // Of our own frames nothing was left to anyone.
-        let may_be = !self.ours && list.may_have_offloads(self.received);
-        may_be.then(|| self.read_offloads(list)).filter(|offloads| !offloads.is_empty())
+    pub fn is_plain(&self, list: ListView<'c>) -> bool {
+        if self.ours {
+            // Nothing was left to anyone.
+            true
+        } else if self.received {
+            !list.is_looped_back() && !list.may_have_offloads_of_receive()
+        } else {
+            !list.may_have_offloads_of_send()
+        }
     }
 
-    /// Out of line, so that who copies lists without offloads saves no registers for it.
+    /// How the frames of a list differ from what is on the wire.
+    #[must_use]
     #[inline(never)]
-    fn read_offloads(&self, list: ListView<'c>) -> Offloads {
+    pub fn condition(&self, list: ListView<'c>) -> Condition {
+        if self.is_plain(list) {
+            return Condition::Plain;
+        }
+        if self.received && list.is_looped_back() {
+            return Condition::LoopedBack;
+        }
         let mut offloads = list.offloads(self.received);
         if self.module.adapter.is_wireless {
             // WLanTagHeader: without a VLAN, the priority is Wi-Fi's own.
             offloads.tag = offloads.tag.filter(|tag| tag.0 & VLAN != 0);
         }
-        offloads
-    }
-
-    /// Whether a list is no traffic of the network's: NDIS looped a send back.
-    #[must_use]
-    pub fn is_looped_back(&self, list: ListView<'c>) -> bool {
-        self.received && !self.ours && list.is_looped_back()
+        if offloads.is_empty() { Condition::Plain } else { Condition::Offloaded(offloads) }
     }
 
     /// The largest frame that was on the wire, for one that was cut or put together so that it is

@@ -59,9 +59,7 @@ impl<'p, T> NetBufferListQueue<'p, T> {
         reason = "once for each frame: what it is given stays in registers"
     )]
     pub fn add(&mut self, frame: Frame<'p>, ticket: T, id: Option<CancelId>) -> Result {
-        let mut list = NetBufferList::one_frame(self.pools, frame, ticket)?;
-        list.set_cancel_id(id);
-        self.link(list.into_raw());
+        self.link(NetBufferList::one_frame(self.pools, frame, ticket, id)?.into_raw());
         Ok(())
     }
 
@@ -147,6 +145,20 @@ pub(super) unsafe fn unlink_first(
     // SAFETY: its own field.
     unsafe { next.write(ptr::null_mut()) };
     Some(first)
+}
+
+/// Puts a list in front of a chain.
+///
+/// # Safety
+///
+/// The caller owns the list, which is in no chain; `head` is null or starts a chain of lists that the
+/// caller owns, too.
+pub(super) unsafe fn link_first(list: NonNull<NET_BUFFER_LIST>, head: &mut *mut NET_BUFFER_LIST) {
+    // SAFETY: a list by the caller's promise.
+    let next = unsafe { sys::NET_BUFFER_LIST_NEXT_NBL(list.as_ptr()) };
+    // SAFETY: its own field.
+    unsafe { next.write(*head) };
+    *head = list.as_ptr();
 }
 
 /// Calls `each` for every list of a chain.

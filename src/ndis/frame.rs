@@ -40,66 +40,64 @@ impl<'b> Frame<'b> {
         length: u32,
         mut fill: impl FnMut(usize, &mut [u8]) -> bool,
     ) -> Result<Self> {
-        if length > buffers.layout().capacity {
-            // INVARIANT: just taken.
-            Self { buffers, run, length }.fill_slots(fill)
-        } else {
-            Self::fill_one(buffers, run.first, length, |into| fill(0, into))
-        }
-    }
-
-    /// As [`Frame::fill`], of a frame that one slot is enough for.
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "once for each frame: what it is given and gives stays in registers"
-    )]
-    pub(super) fn fill_one(
-        buffers: &'b FrameBuffers,
-        slot: &'b Slot,
-        length: u32,
-        fill: impl FnOnce(&mut [u8]) -> bool,
-    ) -> Result<Self> {
         // INVARIANT: just taken.
-        let frame = Self { buffers, run: Run::of(slot), length };
-        let layout = buffers.layout();
-        // SAFETY: the slot is the frame's, and lends its bytes here alone.
-        let bytes = unsafe { slot.bytes(layout.backfill, length as usize) };
-        if !fill(bytes.ok_or(Error::InvalidLength)?) {
-            return Err(Error::Unreadable);
-        }
-        // SAFETY: the slot is the frame's, which is not in flight.
-        unsafe { slot.mdl.set_next(None) };
-        if length < SHORTEST {
-            // SAFETY: the slot is the frame's.
-            unsafe { pad(slot, layout, length) };
-        }
-        Ok(frame)
-    }
-
-    /// Fills several slots.
-    #[inline(never)]
-    fn fill_slots(self, mut fill: impl FnMut(usize, &mut [u8]) -> bool) -> Result<Self> {
-        let FrameLayout { backfill, capacity, .. } = self.buffers.layout();
-        let (mut slot, mut start, mut piece) = (self.run.first, backfill, capacity);
+        let frame = Self { buffers, run, length };
+        let FrameLayout { backfill, capacity, .. } = buffers.layout();
+        let (mut slot, mut start, mut piece) = (run.first, backfill, capacity.min(length));
         let mut filled = 0_u32;
         loop {
             // SAFETY: the slot is the frame's.
             unsafe { fill_slot(slot, start, filled, piece, &mut fill) }?;
             filled = filled.saturating_add(piece);
-            if filled >= self.length {
+            if filled >= length {
                 break;
             }
-            let is_last = ptr::eq(slot, self.run.last);
+            let is_last = ptr::eq(slot, run.last);
             let next = slot.next().filter(|_| !is_last).ok_or(Error::InvalidLength)?;
             // SAFETY: both slots are this frame's, which is not in flight and keeps them together.
             unsafe { slot.mdl.set_next(Some(next.mdl.as_raw())) };
             (slot, start) = (next, 0);
-            piece = self.length.saturating_sub(filled).min(backfill.saturating_add(capacity));
+            piece = length.saturating_sub(filled).min(backfill.saturating_add(capacity));
         }
         // SAFETY: the slot is this frame's, which is not in flight.
         unsafe { slot.mdl.set_next(None) };
-        Ok(self)
+        frame.pad();
+        Ok(frame)
+    }
+
+    /// A frame in one slot, filled with its `length` bytes from the backfill on.
+    ///
+    /// # Safety
+    ///
+    /// The slot is of these buffers, and the caller's alone, who gives it up.
+    #[inline]
+    pub(super) unsafe fn filled(buffers: &'b FrameBuffers, slot: &'b Slot, length: u32) -> Self {
+        // INVARIANT: the caller's promise.
+        let frame = Self { buffers, run: Run::of(slot), length };
+        // SAFETY: the slot is the frame's, which is not in flight.
+        unsafe { slot.mdl.set_next(None) };
+        frame.pad();
+        frame
+    }
+
+    /// Clears what follows a frame that is shorter than the shortest on a wire: a driver below that
+    /// pads it in place must not send what an earlier frame left in the buffer.
+    #[inline]
+    fn pad(&self) {
+        if self.length < SHORTEST {
+            self.pad_short();
+        }
+    }
+
+    #[cold]
+    fn pad_short(&self) {
+        let FrameLayout { backfill, capacity, .. } = self.buffers.layout();
+        let padding = SHORTEST.min(capacity).saturating_sub(self.length);
+        let start = backfill.saturating_add(self.length);
+        // SAFETY: the slot is this frame's, which is not in flight and lends its bytes here alone.
+        if let Some(bytes) = unsafe { self.run.first.bytes(start, padding as usize) } {
+            bytes.fill(0);
+        }
     }
 
     /// Bytes of the frame.
@@ -175,22 +173,6 @@ unsafe fn fill_slot(
     // SAFETY: the caller's promise; its bytes are lent here alone.
     let bytes = unsafe { slot.bytes(start, piece as usize) }.ok_or(Error::InvalidLength)?;
     if fill(offset as usize, bytes) { Ok(()) } else { Err(Error::Unreadable) }
-}
-
-/// Clears what follows a frame that is shorter than the shortest on a wire: a driver below that pads
-/// it in place must not send what an earlier frame left in the buffer.
-///
-/// # Safety
-///
-/// The slot is the caller's alone.
-#[cold]
-unsafe fn pad(slot: &Slot, layout: FrameLayout, length: u32) {
-    let padding = SHORTEST.min(layout.capacity).saturating_sub(length);
-    let start = layout.backfill.saturating_add(length);
-    // SAFETY: the caller's promise.
-    if let Some(bytes) = unsafe { slot.bytes(start, padding as usize) } {
-        bytes.fill(0);
-    }
 }
 
 /// A [`Frame`] without its lifetime.

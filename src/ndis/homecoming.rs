@@ -3,7 +3,7 @@
 
 use super::{
     arrival::Arrival,
-    chain::unlink_first,
+    chain::{link_first, unlink_first},
     frame::{Frame, RawFrame},
     gate::Loan,
     nbl::NetBufferList,
@@ -51,15 +51,28 @@ impl<'g, T> Homecoming<'g, T> {
     /// The next list.
     #[expect(clippy::should_implement_trait, reason = "each list borrows the homecoming")]
     pub fn next(&mut self) -> Option<Arrival<'_, T>> {
-        // SAFETY: by the type's invariant a chain of lists that came home.
-        let Some(list) = (unsafe { unlink_first(&mut self.head) }) else {
+        if self.head.is_null() {
             self.settle();
-            return None;
-        };
+        }
+        self.next_if(|_| true)
+    }
+
+    /// The next list, if it is `wanted`.
+    pub fn next_if(
+        &mut self,
+        wanted: impl FnOnce(&NetBufferList<'_, T>) -> bool,
+    ) -> Option<Arrival<'_, T>> {
+        // SAFETY: by the type's invariant a chain of lists that came home.
+        let list = unsafe { unlink_first(&mut self.head) }?;
         // SAFETY: there by the type's invariant; borrowed with `self`.
         let pools = unsafe { self.pools.as_ref() };
         // SAFETY: by the type's invariant from these pools, home, and just unlinked.
         let list = unsafe { NetBufferList::from_raw(list, pools) };
+        if !wanted(&list) {
+            // SAFETY: what was just unlinked, in front of what followed it.
+            unsafe { link_first(list.into_raw(), &mut self.head) };
+            return None;
+        }
         // SAFETY: the buffers are of frames of these pools, whose lists are freed.
         Some(unsafe { Arrival::new(list, &mut self.buffers) })
     }

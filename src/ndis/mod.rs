@@ -41,6 +41,7 @@ mod driver;
 mod event;
 mod frame;
 mod frame_buffers;
+mod fresh_frame;
 mod gate;
 mod handle;
 mod homecoming;
@@ -88,6 +89,7 @@ pub use driver::{
 pub use event::{DevicePnPEvent, NetPnPEvent, StatusIndication};
 pub use frame::Frame;
 pub use frame_buffers::{FrameBuffers, FrameLayout};
+pub use fresh_frame::FreshFrame;
 pub use homecoming::Homecoming;
 pub use irp::{ControlRequest, Dispatched, OUTPUT_LIMIT};
 pub use memory::{Shared, try_slice};

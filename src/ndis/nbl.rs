@@ -47,7 +47,12 @@ impl<'p, T> NetBufferList<'p, T> {
         clippy::inline_always,
         reason = "once for each frame: what it is given and gives stays in registers"
     )]
-    pub(super) fn one_frame(pools: &'p Pools<T>, frame: Frame<'p>, ticket: T) -> Result<Self> {
+    pub(super) fn one_frame(
+        pools: &'p Pools<T>,
+        frame: Frame<'p>,
+        ticket: T,
+        id: Option<CancelId>,
+    ) -> Result<Self> {
         if !frame.is_from(&pools.buffers) {
             return Err(Error::BadState);
         }
@@ -69,10 +74,15 @@ impl<'p, T> NetBufferList<'p, T> {
         let frame = frame.into_raw();
         let context = ListContext { frame, frames: 1, last: ptr::null_mut(), ticket };
         // SAFETY: fresh from the pool, with a context area for a `ListContext<T>`.
-        Ok(unsafe { Self::new(pools, raw, context) })
+        Ok(unsafe { Self::new(pools, raw, context, id) })
     }
 
-    pub(super) fn many_frames(pools: &'p Pools<T>, frame: Frame<'p>, ticket: T) -> Result<Self> {
+    pub(super) fn many_frames(
+        pools: &'p Pools<T>,
+        frame: Frame<'p>,
+        ticket: T,
+        id: Option<CancelId>,
+    ) -> Result<Self> {
         if !frame.is_from(&pools.buffers) {
             return Err(Error::BadState);
         }
@@ -95,10 +105,11 @@ impl<'p, T> NetBufferList<'p, T> {
         unsafe { place.write(last) };
         let context = ListContext { frame: frame.into_raw(), frames: 1, last, ticket };
         // SAFETY: fresh from the pool, with a context area for a `ListContext<T>`.
-        Ok(unsafe { Self::new(pools, raw, context) })
+        Ok(unsafe { Self::new(pools, raw, context, id) })
     }
 
-    /// Makes a fresh list this driver's own.
+    /// Makes a fresh list this driver's own; with an `id`,
+    /// [`Running::cancel_sends`](super::Running::cancel_sends) finds it.
     ///
     /// # Safety
     ///
@@ -107,6 +118,7 @@ impl<'p, T> NetBufferList<'p, T> {
         pools: &'p Pools<T>,
         raw: NonNull<NET_BUFFER_LIST>,
         context: ListContext<T>,
+        id: Option<CancelId>,
     ) -> Self {
         // SAFETY: the list has a context area by the caller's promise.
         let place = unsafe { context_of(raw) };
@@ -116,11 +128,15 @@ impl<'p, T> NetBufferList<'p, T> {
         // SAFETY: the list is ours.
         unsafe { (*list).SourceHandle = pools.handle.as_raw() };
         // What the pool did with the list before does not matter: no status, and nothing out of
-        // band, no offload, no tag, no id that cancels it.
+        // band, no offload, no tag, no other id that cancels it.
         // SAFETY: the list is ours.
         let information = unsafe { &raw mut (*list).NetBufferListInfo };
         // SAFETY: the list's own field, an array of pointers, which may all be null.
         unsafe { information.write_bytes(0, 1) };
+        // SAFETY: the list is ours.
+        let cancel_id = unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(list) };
+        // SAFETY: the list's own field.
+        unsafe { cancel_id.write(id.map_or(ptr::null_mut(), CancelId::as_raw)) };
         // SAFETY: the list is ours.
         let status = unsafe { sys::NET_BUFFER_LIST_STATUS(list) };
         // SAFETY: the list's own field.
@@ -181,15 +197,6 @@ impl<'p, T> NetBufferList<'p, T> {
     #[must_use]
     pub fn ticket(&self) -> &T {
         &self.context().ticket
-    }
-
-    /// Marks the list so that [`Running::cancel_sends`](super::Running::cancel_sends) finds it, or
-    /// does not.
-    pub fn set_cancel_id(&mut self, id: Option<CancelId>) {
-        // SAFETY: a list by the type's invariant.
-        let place = unsafe { sys::NET_BUFFER_LIST_CANCEL_ID(self.raw.as_ptr()) };
-        // SAFETY: the list's own field.
-        unsafe { place.write(id.map_or(ptr::null_mut(), CancelId::as_raw)) };
     }
 
     /// The pools that the list is from.

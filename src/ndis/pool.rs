@@ -15,6 +15,7 @@ use super::{
     frame_buffers::{FrameBuffers, FrameLayout},
     handle::FilterHandle,
     nbl::{ListContext, NetBufferList},
+    origin::CancelId,
     status::{Error, Result},
     sys::{
         self, MEMORY_ALLOCATION_ALIGNMENT, NDIS_HANDLE, NDIS_OBJECT_HEADER, POOL_TAG, UCHAR, USHORT,
@@ -205,7 +206,7 @@ impl<T> Pools<T> {
         &self.buffers
     }
 
-    /// Makes a list of a frame that others may join.
+    /// Makes a list of a frame that others may join; with an `id`, it can be cancelled by it.
     ///
     /// # IRQL
     ///
@@ -221,7 +222,8 @@ impl<T> Pools<T> {
         &'p self,
         frame: super::Frame<'p>,
         ticket: T,
+        id: Option<CancelId>,
     ) -> Result<NetBufferList<'p, T>> {
-        NetBufferList::many_frames(self, frame, ticket)
+        NetBufferList::many_frames(self, frame, ticket, id)
     }
 }

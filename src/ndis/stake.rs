@@ -1,6 +1,6 @@
 #![expect(unsafe_code, reason = "ends owners")]
 
-use super::memory::Inner;
+use super::memory::{Inner, Shared};
 use core::{mem, ops::Deref, ptr::NonNull};
 
 /// A value that is told when those end who have a stake in it.
@@ -9,7 +9,7 @@ pub trait Staked {
     fn stakes_end(&self, count: usize);
 }
 
-/// A stake in a [`Shared`](super::Shared) value, which it owns, too.
+/// A stake in a [`Shared`] value, which it owns, too.
 ///
 /// # Invariants
 ///
@@ -24,6 +24,15 @@ unsafe impl<T: Staked + Send + Sync> Send for Stake<T> {}
 unsafe impl<T: Staked + Send + Sync> Sync for Stake<T> {}
 
 impl<T: Staked> Stake<T> {
+    /// One stake.
+    #[must_use]
+    pub fn new(owner: &Shared<T>) -> Self {
+        // SAFETY: alive while there is the owner.
+        unsafe { owner.inner.as_ref() }.add_owners(1);
+        // INVARIANT: counted just now.
+        Self { inner: owner.inner }
+    }
+
     /// One stake more, from one of the owners.
     ///
     /// # Safety

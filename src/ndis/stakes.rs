@@ -11,10 +11,11 @@ use core::{ops::Deref, ptr::NonNull};
 ///
 /// # Invariants
 ///
-/// `inner` points to a live allocation, among whose owners are `count` that are here: at least one.
+/// `inner` points to a live allocation, among whose owners are those that are here: one, and
+/// `others`.
 pub struct Stakes<T: Staked> {
     inner: NonNull<Inner<T>>,
-    count: usize,
+    others: usize,
 }
 
 // SAFETY: owners on any processor share the value (`Sync`), and any of them may drop it (`Send`).
@@ -26,19 +27,16 @@ impl<T: Staked> Stakes<T> {
     /// `count` stakes, but at least one.
     #[must_use]
     pub fn new(owner: &Shared<T>, count: u32) -> Self {
-        let count = (count as usize).max(1);
+        let others = (count as usize).saturating_sub(1);
         // SAFETY: alive while there is the owner.
-        unsafe { owner.inner.as_ref() }.add_owners(count);
+        unsafe { owner.inner.as_ref() }.add_owners(others.wrapping_add(1));
         // INVARIANT: counted just now.
-        Self { inner: owner.inner, count }
+        Self { inner: owner.inner, others }
     }
 
     /// Parts one from the others; `None` if there are no others.
     pub fn part(&mut self) -> Option<Stake<T>> {
-        if self.count < 2 {
-            return None;
-        }
-        self.count = self.count.wrapping_sub(1);
+        self.others = self.others.checked_sub(1)?;
         // SAFETY: one of those that were here.
         Some(unsafe { Stake::from_inner(self.inner) })
     }
@@ -54,7 +52,7 @@ impl<T: Staked> Stakes<T> {
         if self.is_of(&stake) {
             // INVARIANT: the owner that is given up is counted here, and all owners fit a word.
             _ = stake.into_inner();
-            self.count = self.count.wrapping_add(1);
+            self.others = self.others.wrapping_add(1);
         }
     }
 
@@ -71,7 +69,7 @@ impl<T: Staked> Stakes<T> {
 impl<T: Staked> From<Stake<T>> for Stakes<T> {
     fn from(stake: Stake<T>) -> Self {
         // INVARIANT: the owner that is given up is counted here.
-        Self { inner: stake.into_inner(), count: 1 }
+        Self { inner: stake.into_inner(), others: 0 }
     }
 }
 
@@ -86,8 +84,10 @@ impl<T: Staked> Deref for Stakes<T> {
 
 impl<T: Staked> Drop for Stakes<T> {
     fn drop(&mut self) {
-        self.stakes_end(self.count);
+        // All owners fit a word.
+        let count = self.others.wrapping_add(1);
+        self.stakes_end(count);
         // SAFETY: alive by the type's invariant, and these owners are at their end.
-        unsafe { Inner::end_owners(self.inner, self.count) };
+        unsafe { Inner::end_owners(self.inner, count) };
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     frame::Frame,
     frame_buffers::{FrameBuffers, copy_all},
+    fresh_frame::FreshFrame,
     slots::{Run, Slot},
     status::{Error, Result},
 };
@@ -47,11 +48,13 @@ impl<'b> Stock<'b> {
         &mut self,
         length: u32,
         fill: impl FnOnce(&mut [u8]) -> bool,
-    ) -> Option<Frame<'b>> {
-        if !self.buffers.layout().is_in_one(length) {
-            return None;
-        }
-        Frame::fill_one(self.buffers, self.next()?, length, fill).ok()
+    ) -> Option<FreshFrame<'b>> {
+        let slot = self.first.filter(|_| length > 0)?;
+        // SAFETY: the slot is this stock's alone, and lends its bytes here alone.
+        let bytes = unsafe { slot.bytes(self.buffers.layout().backfill, length as usize) }?;
+        self.first = slot.next();
+        // SAFETY: the slot was this stock's, which has just given it up; these are its bytes.
+        unsafe { FreshFrame::fill(self.buffers, slot, length, bytes, fill) }.ok()
     }
 
     /// Makes a frame of `length` bytes in as many buffers as it needs: `fill` is lent each of them
@@ -95,7 +98,9 @@ impl<'b> Stock<'b> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once for each frame: it stays in registers")]
     pub fn copy_at_hand(&mut self, bytes: &[u8]) -> Option<Frame<'b>> {
-        self.gather_at_hand(u32::try_from(bytes.len()).ok()?, |into| copy_all(bytes, into))
+        let length = u32::try_from(bytes.len()).ok()?;
+        let fresh = self.gather_at_hand(length, |into| copy_all(bytes, into));
+        fresh.map(FreshFrame::into_frame)
     }
 
     /// As [`Stock::gather`], of `bytes`.

@@ -70,13 +70,18 @@ impl<'c> ListView<'c> {
         flags & sys::NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET != 0
     }
 
-    /// Whether its information may say what its frames leave to the adapter, or, of frames that are
-    /// `received`, what the adapter did with them.
+    /// Whether its information may say what its frames, which are sent, leave to the adapter.
     #[must_use]
     #[inline]
-    pub fn may_have_offloads(self, received: bool) -> bool {
-        let information = self.information();
-        if received { information.is_of_receive() } else { information.is_of_send() }
+    pub fn may_have_offloads_of_send(self) -> bool {
+        self.information().is_of_send()
+    }
+
+    /// Whether its information may say what the adapter did with its frames, which are received.
+    #[must_use]
+    #[inline]
+    pub fn may_have_offloads_of_receive(self) -> bool {
+        self.information().is_of_receive()
     }
 
     /// What its frames leave to the adapter, or, of frames that are `received`, what the adapter did
@@ -111,11 +116,12 @@ impl<'c> ListView<'c> {
         u64::try_from(self.frames().count()).unwrap_or(u64::MAX)
     }
 
-    /// Whether it is of one frame.
+    /// Its frame, where there is one alone.
     #[must_use]
-    pub fn is_of_one_frame(self) -> bool {
+    #[inline]
+    pub fn only_frame(self) -> Option<FrameView<'c>> {
         let mut frames = self.frames();
-        frames.next().is_some() && frames.next.is_null()
+        frames.next().filter(|_| frames.next.is_null())
     }
 
     /// Its frames, in order.

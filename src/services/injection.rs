@@ -3,9 +3,10 @@
 use super::{
     control::{self, TOO_SMALL},
     inject::Order,
+    outcome::Outcome,
 };
 use crate::{
-    filter::module::FilterModule,
+    filter::{counters::Counters, module::FilterModule},
     ndis::{
         Cancel, CancelId, Error, PendingControl, Place, Result, Staked, Status, Waiting,
         at_dispatch_level, try_slice,
@@ -13,7 +14,7 @@ use crate::{
 };
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
-use protocol::{Direction, InjectReply};
+use protocol::{Direction, InjectReply, Reason};
 
 /// Frames that a program handed over, until there is a status for each.
 ///
@@ -85,6 +86,24 @@ impl Injection {
 
     pub(super) fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Records what became of frames from `first` on, on the adapter with these counters.
+    pub(super) fn come_home(&self, first: u32, outcome: &Outcome, counters: &Counters) {
+        let Outcome { frames, bytes, status } = *outcome;
+        let reason = match (status.is_success(), self.direction) {
+            // Who returns a received list says nothing by its status.
+            (_, Direction::Receive) => Reason::Indicated,
+            (true, Direction::Send) => Reason::Sent,
+            (false, Direction::Send) => Reason::FailedBelow,
+        };
+        counters.add(reason, frames.into());
+        if reason == Reason::FailedBelow {
+            self.record(first, frames, status);
+        } else {
+            counters.add(Reason::Bytes, bytes);
+            self.record(first, frames, Status::SUCCESS);
+        }
     }
 
     /// Sets the status of `count` frames from `first` on.

@@ -20,17 +20,15 @@
 use super::{
     client::Client,
     control::{self, TOO_SMALL},
-    echoes::{Echoes, Second},
+    echoes::Echoes,
+    mirrored::Mirrored,
+    outcome::Outcome,
     selection::Selection,
-    ticket::Ticket,
 };
 use crate::{
-    filter::{
-        Framecast, counters::Counters, module::FilterModule, origin::Batch, traffic::Traffic,
-    },
+    filter::{Framecast, counters::Counters, module::FilterModule, traffic::Traffic},
     ndis::{
-        ControlRequest, Dispatched, Error, Frame, FrameView, ListView, NetBufferList, Result,
-        Shared, Status, Stock, stack_left, system_time,
+        ControlRequest, Dispatched, Error, Result, Shared, Staked, Status, stack_left, system_time,
     },
 };
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -38,17 +36,14 @@ use protocol::{
     MIRROR_DROPS, MirrorDrop, MirrorRecord, MirrorRemoveRequest, MirrorReply, MirrorRequest,
     MirrorsReply, Reason, copies, mirror_state,
 };
-use wire::{Changes, Source, Tag, Transmission, WireError, WireFrame, Workspace};
+use wire::Tag;
 
 /// Bytes of stack that must be left to originate: several times what that takes, for the drivers
 /// below.
 const STACK: usize = 12 * 1024;
 
 /// The least snap length: a link-layer header.
-const LEAST: u32 = 14;
-
-/// Bytes of a tag.
-const TAG: u32 = 4;
+pub(super) const LEAST: u32 = 14;
 
 /// One mirror.
 pub struct Mirror {
@@ -57,13 +52,13 @@ pub struct Mirror {
     target: u64,
     flags: u32,
     tag: u16,
-    selection: Selection,
+    pub(super) selection: Selection,
     /// The number of the handle that added it.
     owner: u64,
-    echoes: Echoes,
+    pub(super) echoes: Echoes,
     sent: AtomicU64,
     bytes: AtomicU64,
-    filtered: AtomicU64,
+    pub(super) filtered: AtomicU64,
     dropped: [AtomicU64; MIRROR_DROPS],
 }
 
@@ -234,25 +229,9 @@ impl Mirror {
             return this.drop_frames(MirrorDrop::TargetAway, traffic.frames(), traffic);
         };
         let Some(pools) = running.pools() else { return };
-        let mut call = Call {
-            mirror: this,
-            owner: this,
-            traffic,
-            max_frame: target.max_frame(),
-            tag: Some(Tag(this.tag)).filter(|_| this.flags & copies::TAGGED != 0),
-            second: Second::of(system_time()),
-            stock: pools
-                .buffers()
-                .stock(u32::try_from(traffic.lists().count()).unwrap_or(u32::MAX)),
-            batch: Batch::new(pools, None),
-        };
-        let mut workspace = None;
-        for list in traffic.lists() {
-            call.list(list, &mut workspace);
-        }
-        // What is left goes back first: who is woken by what comes home finds it, too.
-        drop(call.stock);
-        let lists = call.batch.into_lists();
+        // The buffers that are left go back before this: who is woken by what comes home finds them,
+        // too.
+        let lists = Mirrored::copy(this, traffic, target, pools);
         if lists.is_empty() {
             // Nothing comes home, and someone may have missed the buffers that were at hand here.
             return target.injections.serve(target);
@@ -261,19 +240,25 @@ impl Mirror {
         running.send(lists);
     }
 
-    fn drop_frames(&self, reason: MirrorDrop, frames: u64, traffic: &Traffic<'_>) {
+    /// The tag that its copies get.
+    pub(super) fn tag(&self) -> Option<Tag> {
+        Some(Tag(self.tag)).filter(|_| self.flags & copies::TAGGED != 0)
+    }
+
+    /// Counts frames of the traffic that are not copied.
+    pub(super) fn drop_frames(&self, reason: MirrorDrop, frames: u64, traffic: &Traffic<'_>) {
         if let Some(count) = self.dropped.get(reason.index()) {
             count.fetch_add(frames, Ordering::Relaxed);
         }
         traffic.module.counters.add(Reason::MirrorDropped, frames);
     }
 
-    /// Records what became of a list of copies, sent on the adapter with these counters.
-    pub fn came_home(&self, list: &NetBufferList<'_, Ticket>, counters: &Counters) {
-        let frames = u64::from(list.frames());
-        if list.status().is_success() {
+    /// Records what became of copies, sent on the adapter with these counters.
+    pub(super) fn come_home(&self, outcome: &Outcome, counters: &Counters) {
+        let frames = u64::from(outcome.frames);
+        if outcome.status.is_success() {
             self.sent.fetch_add(frames, Ordering::Relaxed);
-            self.bytes.fetch_add(list.bytes().into(), Ordering::Relaxed);
+            self.bytes.fetch_add(outcome.bytes, Ordering::Relaxed);
             counters.add(Reason::MirrorSent, frames);
         } else {
             if let Some(count) = self.dropped.get(MirrorDrop::FailedBelow.index()) {
@@ -284,185 +269,7 @@ impl Mirror {
     }
 }
 
-/// What one call copies.
-struct Call<'m, 'p, 'c> {
-    mirror: &'m Mirror,
-    /// What its copies are originated for.
-    owner: &'m Shared<Mirror>,
-    traffic: &'m Traffic<'c>,
-    /// What the target takes.
-    max_frame: usize,
-    /// The mirror's own tag, which is none that the source's frame has.
-    tag: Option<Tag>,
-    second: Second,
-    stock: Stock<'p>,
-    batch: Batch<'p, Ticket>,
-}
-
-impl<'c> Call<'_, '_, 'c> {
-    /// Copies a list: what was one list is one list again.
-    fn list(&mut self, list: ListView<'c>, workspace: &mut Option<Workspace>) {
-        if self.traffic.is_looped_back(list) {
-            return self.mirror.drop_frames(MirrorDrop::Loop, list.len(), self.traffic);
-        }
-        let is_unchanged = self.tag.is_none() && self.traffic.offloads(list).is_none();
-        let is_one = list.is_of_one_frame();
-        for frame in list.frames() {
-            if frame.is_ours() {
-                self.drop_one(MirrorDrop::Loop);
-            } else if is_unchanged && frame.len() <= self.max_frame {
-                let wanted = self.mirror.selection.of(&frame);
-                self.frame(&frame, wanted, 0, is_one);
-            } else {
-                self.changed_frame(list, &frame, is_one, workspace);
-            }
-        }
-        if !is_one {
-            self.batch.close();
-        }
-    }
-
-    /// Copies what a frame of a list is on the wire, which is not as it passes.
-    #[inline(never)]
-    fn changed_frame(
-        &mut self,
-        list: ListView<'c>,
-        frame: &FrameView<'c>,
-        is_one: bool,
-        workspace: &mut Option<Workspace>,
-    ) {
-        let offloads = self.traffic.offloads(list).unwrap_or_default();
-        let is_left_one = is_one && offloads.segmentation.is_none();
-        let limit = self.traffic.wire_limit(&offloads).min(self.max_frame);
-        let workspace = workspace.get_or_insert_with(Workspace::new);
-        let sent = Transmission::new(frame, offloads, limit, self.tag, workspace);
-        if let Err(error) = sent.and_then(|frames| self.frames(frames, is_left_one)) {
-            self.drop_one(match error {
-                WireError::TooLong => MirrorDrop::TooLong,
-                WireError::Malformed => MirrorDrop::Incomplete,
-                WireError::Unreadable => MirrorDrop::NoMemory,
-            });
-        }
-        if is_one {
-            // What it was cut into is one list.
-            self.batch.close();
-        }
-    }
-
-    fn frames<S: Source>(
-        &mut self,
-        mut transmission: Transmission<'_, S>,
-        is_one: bool,
-    ) -> Result<(), WireError> {
-        while let Some(frame) = transmission.next_frame()? {
-            let selection = &self.mirror.selection;
-            let (wanted, own) = match self.tag {
-                None => (selection.of(&frame), 0),
-                Some(_) => (selection.of(&Untagged(&frame)), TAG),
-            };
-            if wanted.is_some() && frame.changes().contains(Changes::INCOMPLETE) {
-                self.drop_one(MirrorDrop::Incomplete);
-            } else {
-                self.frame(&frame, wanted, own, is_one);
-            }
-        }
-        Ok(())
-    }
-
-    /// Copies as many bytes as are wanted of a frame as it is on the wire, and `own` more.
-    #[inline]
-    fn frame<S: Source>(&mut self, frame: &S, wanted: Option<u32>, own: u32, is_one: bool) {
-        let Some(wanted) = wanted else {
-            self.mirror.filtered.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
-        if frame.len() < LEAST as usize {
-            return self.drop_one(MirrorDrop::Incomplete);
-        }
-        if let Err(error) = self.add(frame, wanted.saturating_add(own), is_one) {
-            self.drop_one(match error {
-                Error::Exhausted => MirrorDrop::NoBuffers,
-                Error::InvalidLength => MirrorDrop::TooLong,
-                _ => MirrorDrop::NoMemory,
-            });
-        }
-    }
-
-    /// Adds the first `length` bytes of a frame to the batch, unless it is an echo.
-    #[inline]
-    fn add<S: Source>(&mut self, frame: &S, length: u32, is_one: bool) -> Result {
-        let echoes = &self.mirror.echoes;
-        let mut sum = 0;
-        let read = |into: &mut [u8]| {
-            frame.read(0, into) && {
-                sum = echoes.sum_of(frame, into);
-                true
-            }
-        };
-        if is_one && let Some(copy) = self.stock.gather_at_hand(length, read) {
-            if echoes.is_echo(sum, self.second) {
-                self.drop_echo(copy);
-                return Ok(());
-            }
-            return self.batch.add(copy, self.ticket());
-        }
-        self.add_to_list(frame, length, is_one)
-    }
-
-    /// As [`Self::add`], in as many buffers as it needs, and to the list of the frame before it if
-    /// there is one.
-    #[inline(never)]
-    fn add_to_list<S: Source>(&mut self, frame: &S, length: u32, is_one: bool) -> Result {
-        let echoes = &self.mirror.echoes;
-        let mut sum = 0;
-        let copy = self.stock.gather(length, |offset, into| {
-            let is_read = frame.read(offset, into);
-            if is_read && offset == 0 {
-                sum = echoes.sum_of(frame, into);
-            }
-            is_read
-        })?;
-        if echoes.is_echo(sum, self.second) {
-            self.drop_echo(copy);
-            return Ok(());
-        }
-        match self.batch.join(copy)? {
-            Some(copy) => self.batch.start(copy, self.ticket(), !is_one),
-            None => Ok(()),
-        }
-    }
-
-    /// Gives up a copy that may be one of a copy that has come back.
-    #[cold]
-    fn drop_echo(&self, copy: Frame<'_>) {
-        drop(copy);
-        self.drop_one(MirrorDrop::Loop);
-    }
-
-    fn ticket(&self) -> Ticket {
-        Ticket::Mirrored(self.owner.clone())
-    }
-
-    #[cold]
-    fn drop_one(&self, reason: MirrorDrop) {
-        self.mirror.drop_frames(reason, 1, self.traffic);
-    }
-}
-
-/// A frame without the tag behind its addresses, which is there.
-struct Untagged<'f, S>(&'f WireFrame<'f, S>);
-
-impl<S: Source> Source for Untagged<'_, S> {
-    fn len(&self) -> usize {
-        self.0.len().saturating_sub(TAG as usize)
-    }
-
-    fn read(&self, offset: usize, into: &mut [u8]) -> bool {
-        const ADDRESSES: usize = 12;
-        let in_front = ADDRESSES.saturating_sub(offset).min(into.len());
-        let Some((front, behind)) = into.split_at_mut_checked(in_front) else { return false };
-        let next = offset.saturating_add(in_front).saturating_add(TAG as usize);
-        (front.is_empty() || self.0.read(offset, front))
-            && (behind.is_empty() || self.0.read(next, behind))
-    }
+impl Staked for Mirror {
+    /// Nobody waits for them.
+    fn stakes_end(&self, _count: usize) {}
 }

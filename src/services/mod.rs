@@ -7,6 +7,8 @@ pub mod inject;
 pub mod injection;
 pub mod injections;
 pub mod mirror;
+mod mirrored;
+mod outcome;
 pub mod queue;
 mod records;
 pub mod selection;

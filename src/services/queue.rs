@@ -8,7 +8,9 @@ use crate::{
         origin::Batch,
         plan::{Plan, VLAN_TAG},
     },
-    ndis::{Error, Pools, Result, SpinLock, Stakes, Status, Stock, Waiting, at_dispatch_level},
+    ndis::{
+        CancelId, Error, Pools, Result, SpinLock, Stakes, Status, Stock, Waiting, at_dispatch_level,
+    },
 };
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use heapless::Deque;
@@ -177,6 +179,8 @@ fn take_cancelled<const N: usize>(queue: &mut Deque<Rest, N>) -> Option<Rest> {
 struct Outgoing<'p> {
     stock: Stock<'p>,
     batch: Batch<'p, Ticket>,
+    /// What its lists can be cancelled by.
+    id: Option<CancelId>,
 }
 
 /// An injection whose frames from `position` on have not left yet.
@@ -248,8 +252,8 @@ impl Rest {
         let left = self.stakes.frames().saturating_sub(self.position.frames());
         // Receives have no cancel id.
         let id = (direction == Direction::Send).then_some(self.stakes.id);
-        let (stock, batch) = (pools.buffers().stock(left), Batch::new(pools, id));
-        let mut outgoing = Outgoing { stock, batch };
+        let (stock, batch) = (pools.buffers().stock(left), Batch::new(pools));
+        let mut outgoing = Outgoing { stock, batch, id };
         let mut frames = Frames::new(frames, self.stakes.frames(), self.position);
         while let Some(Ok(Frame { bytes, joins_previous })) = frames.next() {
             let others_join = frames.next_joins();
@@ -259,7 +263,7 @@ impl Rest {
                 Err(Error::InvalidLength)
             } else if is_alone && let Some(copied) = outgoing.stock.copy_at_hand(bytes) {
                 let ticket = self.ticket(first);
-                ticket.and_then(|ticket| outgoing.batch.add(copied, ticket))
+                ticket.and_then(|ticket| outgoing.batch.add(copied, ticket, id))
             } else {
                 self.add(bytes, (first, joins_previous, others_join), &mut outgoing)
             };
@@ -286,11 +290,11 @@ impl Rest {
         (first, joins_previous, others_join): (u32, bool, bool),
         outgoing: &mut Outgoing<'_>,
     ) -> Result {
-        let Outgoing { stock, batch } = outgoing;
+        let Outgoing { stock, batch, id } = outgoing;
         let copied = stock.copy(bytes)?;
         let left = if joins_previous { batch.join(copied)? } else { Some(copied) };
         let Some(copied) = left else { return Ok(()) };
-        batch.start(copied, self.ticket(first)?, others_join)
+        batch.start(copied, self.ticket(first)?, *id, others_join)
     }
 
     /// The ticket of a list whose first frame is the `first`.

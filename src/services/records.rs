@@ -2,7 +2,7 @@
 
 use super::tap::{SharedTap, Tap};
 use crate::{
-    filter::traffic::Traffic,
+    filter::traffic::{Condition, Traffic},
     ndis::{ListView, Result, Worker, system_time},
 };
 use core::sync::atomic::{Ordering, fence};
@@ -43,15 +43,15 @@ impl<'t, 'c> Records<'t, 'c> {
         Self { tap: worker, worker, traffic, common, copied: 0, filtered: 0, dropped: 0 }
     }
 
-    /// Copies what the frames of a list are on the wire, where something was left to the adapter,
-    /// or done by it.
+    /// Copies what the frames of a list are on the wire, which may not be as they pass.
     #[inline(never)]
-    pub(super) fn changed_frames(
-        &mut self,
-        list: ListView<'c>,
-        offloads: Offloads,
-        workspace: &mut Option<Workspace>,
-    ) {
+    pub(super) fn list(&mut self, list: ListView<'c>, workspace: &mut Option<Workspace>) {
+        let offloads = match self.traffic.condition(list) {
+            Condition::Plain => Offloads::default(),
+            Condition::Offloaded(offloads) => offloads,
+            // It was copied when it was sent.
+            Condition::LoopedBack => return,
+        };
         let workspace = workspace.get_or_insert_with(Workspace::new);
         let limit = self.traffic.wire_limit(&offloads);
         for frame in list.frames() {

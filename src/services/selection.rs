@@ -63,18 +63,18 @@ impl Selection {
     pub fn of<S: Source>(&self, frame: &S) -> Option<u32> {
         let wanted = match &self.filter {
             None => self.snap_length,
-            Some(filter) => self.filtered(filter, frame),
+            Some(filter) => self.filtered(filter, frame)?,
         };
         let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-        (wanted > 0).then_some(length.min(wanted))
+        Some(length.min(wanted))
     }
 
     /// Out of line, so that who has no filter saves no registers for it.
     #[inline(never)]
-    fn filtered<S: Source>(&self, filter: &Filter, frame: &S) -> u32 {
+    fn filtered<S: Source>(&self, filter: &Filter, frame: &S) -> Option<u32> {
         match filter.run(frame) {
-            0 => 0,
-            wanted => wanted.max(self.least).min(self.snap_length),
+            0 => None,
+            wanted => Some(wanted.max(self.least).min(self.snap_length)),
         }
     }
 

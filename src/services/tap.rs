@@ -243,16 +243,12 @@ impl Tap {
         let mut records = Records::new(this, traffic);
         let mut workspace = None;
         for list in traffic.lists() {
-            if traffic.is_looped_back(list) {
-                // It was copied when it was sent.
-                continue;
-            }
-            if let Some(offloads) = traffic.offloads(list) {
-                records.changed_frames(list, offloads, &mut workspace);
-                continue;
-            }
-            for frame in list.frames() {
-                records.frame(&frame, 0);
+            if traffic.is_plain(list) {
+                for frame in list.frames() {
+                    records.frame(&frame, 0);
+                }
+            } else {
+                records.list(list, &mut workspace);
             }
         }
         records.end();

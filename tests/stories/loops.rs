@@ -6,7 +6,7 @@ use framecast_tests::{
     frame, frames, roomy, second,
 };
 use ndis_lab::{AdapterConfig, Handover, NblSpec, NtStatus};
-use protocol::{MirrorDrop, Reason};
+use protocol::{MirrorDrop, MirrorRequest, Reason};
 
 const TOO_MANY_LINKS: NtStatus = NtStatus(0xC000_0265_u32.cast_signed());
 
@@ -101,24 +101,52 @@ fn copies_that_are_changed_and_sent_on_within_the_call_end_with_the_stack() {
 
 #[test]
 fn a_copy_that_comes_back_by_the_network_goes_round_no_longer_than_a_limit() {
-    let stage = Stage::new();
-    let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));
-    let client = stage.client();
-    let id = add_mirror(&client, mirror_all(source.config().luid, target.config().luid), &[])
-        .expect("it is added");
-    // What the target sends, the source receives: both are on one segment.
-    target.connect(&source);
-    source.indicate_from_below([frame(1, 300)], false);
-    stage.lab.settle();
-    let record = mirror_record(&client, id);
-    // A second may begin meanwhile.
-    assert!((64..=128).contains(&record.sent), "{} rounds", record.sent);
-    assert_eq!(record.dropped(MirrorDrop::Loop), 1);
-    // Other frames are copied as ever.
-    source.send_from_above(frames(10, 200));
-    assert!(mirror_record(&client, id).sent >= record.sent + 10);
-    drop(client);
-    stage.end();
+    for (length, snap_length) in [(300, u32::MAX), (60, u32::MAX), (300, 40)] {
+        let stage = Stage::new();
+        let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));
+        let client = stage.client();
+        let mirror = mirror_all(source.config().luid, target.config().luid);
+        let id =
+            add_mirror(&client, MirrorRequest { snap_length, ..mirror }, &[]).expect("it is added");
+        // What the target sends, the source receives: both are on one segment.
+        target.connect(&source);
+        source.indicate_from_below([frame(1, length)], false);
+        stage.lab.settle();
+        let record = mirror_record(&client, id);
+        // A second may begin meanwhile.
+        assert!((64..=128).contains(&record.sent), "{} rounds", record.sent);
+        assert_eq!(record.dropped(MirrorDrop::Loop), 1);
+        // Other frames are copied as ever.
+        source.send_from_above(frames(10, 200));
+        assert!(mirror_record(&client, id).sent >= record.sent + 10);
+        drop(client);
+        stage.end();
+    }
+}
+
+#[test]
+fn a_frame_is_known_by_all_its_headers() {
+    // Alike but for their last bytes, as acknowledgements of what came out of order are.
+    let alike = |number: u16, length: usize| {
+        let mut frame = frame(1, length);
+        frame[length - 2..].copy_from_slice(&number.to_be_bytes());
+        frame
+    };
+    for (length, snap_length) in [(96, u32::MAX), (60, u32::MAX), (96, 40)] {
+        let stage = Stage::new();
+        let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));
+        let client = stage.client();
+        let mirror = mirror_all(source.config().luid, target.config().luid);
+        let id =
+            add_mirror(&client, MirrorRequest { snap_length, ..mirror }, &[]).expect("it is added");
+        for number in 0..500 {
+            source.send_from_above([alike(number, length)]);
+        }
+        let record = mirror_record(&client, id);
+        assert_eq!((record.sent, record.dropped(MirrorDrop::Loop)), (500, 0), "{length} bytes");
+        drop(client);
+        stage.end();
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub(super) struct Information {
     /// NDIS_RSC_NBL_INFO on the way up, on the way down
     /// NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO
     pub(super) coalesced: usize,
+    /// NDIS_TCP_SEND_OFFLOADS_SUPPLEMENTAL_NET_BUFFER_LIST_INFO, on the way down only
+    pub(super) supplement: usize,
 }
 
 /// A field of `bits` bits from bit `start` on, of an information's first 32 bits.
@@ -60,7 +62,8 @@ impl Information {
 
 /// What a send leaves to the adapter.
 pub(super) const fn of_send(information: &Information) -> Offloads {
-    let Information { checksum, large_send, tag: tag_information, coalesced } = *information;
+    let Information { checksum, large_send, tag: tag_information, coalesced, supplement } =
+        *information;
     let mss = field(large_send, 0, 20);
     let udp_mss = field(coalesced, 0, 20);
     // LsoV1Transmit and LsoV2Transmit differ in Type, bit 30.
@@ -82,6 +85,8 @@ pub(super) const fn of_send(information: &Information) -> Offloads {
         },
         segmentation,
         transport_offset: hint,
+        // IsEncapsulatedPacket
+        is_encapsulated: flag(supplement, 0),
     }
 }
 
@@ -105,5 +110,6 @@ pub(super) const fn of_receive(information: &Information) -> Offloads {
         checksums: Checksums { ipv4: flag(checksum, IPV4_INVALID), tcp: transport, udp: transport },
         segmentation,
         transport_offset: None,
+        is_encapsulated: false,
     }
 }

@@ -106,6 +106,10 @@ impl<'c> ListView<'c> {
             large_send: at(sys::_NDIS_NET_BUFFER_LIST_INFO::TcpLargeSendNetBufferListInfo as usize),
             tag: at(sys::_NDIS_NET_BUFFER_LIST_INFO::Ieee8021QNetBufferListInfo as usize),
             coalesced: at(sys::_NDIS_NET_BUFFER_LIST_INFO::TcpRecvSegCoalesceInfo as usize),
+            supplement: at(
+                sys::_NDIS_NET_BUFFER_LIST_INFO::TcpSendOffloadsSupplementalNetBufferListInfo
+                    as usize,
+            ),
         }
     }
 

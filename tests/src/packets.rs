@@ -59,6 +59,37 @@ pub fn udp_over_ipv6(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// Where the inner frame of [`udp_in_vxlan`] starts, and where its headers of IP and UDP start from
+/// there.
+pub const INNER_FRAME: usize = 14 + 20 + 8 + 8;
+/// From the start of the inner frame.
+pub const INNER_IP: usize = 14;
+/// From the start of the inner packet.
+pub const INNER_UDP: usize = 20;
+
+/// An Ethernet frame with a UDP datagram over IPv4 in VXLAN: the outer datagram has no checksum, and
+/// all others are right.
+///
+/// # Panics
+///
+/// If it is longer than IPv4 allows.
+#[must_use]
+pub fn udp_in_vxlan(payload: &[u8]) -> Vec<u8> {
+    let builder = PacketBuilder::ethernet2([2, 0, 0x5E, 0x10, 1, 1], [2, 0, 0x5E, 0x10, 1, 2])
+        .ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+        .udp(5353, 5354);
+    // The flag that there is an identifier, and the identifier.
+    let mut inner = vec![8, 0, 0, 0, 0, 0, 42, 0];
+    builder.write(&mut inner, payload).expect("a packet");
+    let builder = PacketBuilder::ethernet2([2, 0, 0x5E, 0x10, 0, 1], [2, 0, 0x5E, 0x10, 0, 2])
+        .ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64)
+        .udp(50_000, 4789);
+    let mut frame = Vec::new();
+    builder.write(&mut frame, &inner).expect("a packet");
+    frame[40..42].fill(0);
+    frame
+}
+
 /// Bytes that are not all alike.
 #[must_use]
 pub fn payload(length: usize) -> Vec<u8> {

@@ -4,7 +4,10 @@ use framecast_tests::{
     Stage, bytes_of,
     copying::{Read, add_mirror, mirror_all, mirror_record, read_tap, start_tap, tap_all},
     frame,
-    packets::{Segment, TCP_OFFSET, payload, tcp_segment, udp_over_ipv6},
+    packets::{
+        INNER_FRAME, INNER_IP, INNER_UDP, Segment, TCP_OFFSET, payload, tcp_segment, udp_in_vxlan,
+        udp_over_ipv6,
+    },
     roomy,
 };
 use ndis_lab::{AdapterConfig, IpVersion, NbSpec, NblSpec, OutOfBand, Stack};
@@ -217,6 +220,40 @@ fn headers_that_do_not_allow_what_was_left_are_shown_as_they_are_and_not_mirrore
     assert_eq!(all.tapped.frames[0].0.flags, record::INCOMPLETE);
     assert!(all.mirrored.is_empty());
     assert_eq!(all.drops[MirrorDrop::Incomplete.index()], 1);
+}
+
+#[test]
+fn what_is_left_of_a_packet_in_a_tunnel_is_not_done_to_the_tunnel() {
+    // The inner checksum is to be completed: no offset but those of the supplement counts.
+    let bytes = udp_in_vxlan(&payload(3000));
+    let bytes = with(bytes, INNER_FRAME + INNER_IP + INNER_UDP + 6, &[0xAB, 0xCD]);
+    let inner = OutOfBand::Encapsulated {
+        inner_frame_offset: INNER_FRAME.try_into().expect("a few bytes"),
+        ip_header_offset: INNER_IP.try_into().expect("a few bytes"),
+        tcp_header_offset: INNER_UDP.try_into().expect("a few bytes"),
+        version: IpVersion::V4,
+    };
+    let version = IpVersion::V4;
+    let checksums = OutOfBand::ChecksumRequest {
+        version,
+        ip_header: true,
+        tcp: false,
+        udp: true,
+        tcp_header_offset: 0,
+    };
+    let datagrams = OutOfBand::UdpSegmentation { segment: 1000, udp_header_offset: 0, version };
+    for (left, drop) in [(checksums, MirrorDrop::TooLong), (datagrams, MirrorDrop::Incomplete)] {
+        let list = NblSpec::from(&bytes).with(left).with(inner);
+        let all = seen(|source| source.send_from_above([list]));
+        assert_eq!(all.tapped.bytes(), [&bytes[..]]);
+        assert_eq!(all.tapped.frames[0].0.flags, record::INCOMPLETE);
+        assert!(all.mirrored.is_empty());
+        assert_eq!(all.drops[drop.index()], 1);
+    }
+    // A packet of which nothing is left is one like all others.
+    let whole = udp_in_vxlan(&payload(1000));
+    let all = seen(|source| source.send_from_above([NblSpec::from(&whole).with(inner)]));
+    all.are([&whole], 0);
 }
 
 #[test]

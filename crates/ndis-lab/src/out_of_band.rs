@@ -79,6 +79,18 @@ pub enum OutOfBand {
         /// `IPVersion`
         version: IpVersion,
     },
+    /// The checksums and segments that are left to the adapter are those of a packet in the packet,
+    /// too: NDIS_TCP_SEND_OFFLOADS_SUPPLEMENTAL_NET_BUFFER_LIST_INFO, with all offsets valid.
+    Encapsulated {
+        /// `InnerFrameOffset`: from the start of the frame, in bytes, at most 255.
+        inner_frame_offset: u8,
+        /// `TransportIpHeaderRelativeOffset`: from there, in bytes, at most 63.
+        ip_header_offset: u8,
+        /// `TcpHeaderRelativeOffset`: from there, in bytes, at most 1023.
+        tcp_header_offset: u16,
+        /// `IsInnerIPv6`
+        version: IpVersion,
+    },
     /// A receive that an adapter put together: NDIS_RSC_NBL_INFO.
     Coalesced {
         /// `CoalescedSegCount`
@@ -146,6 +158,16 @@ impl OutOfBand {
                 version: version(bit(datagrams, 31)),
             });
         }
+        let supplement = all[information::SUPPLEMENTAL];
+        if bit(supplement, 0) {
+            let short = |from, width| bits(supplement, from, width).to_le_bytes()[0];
+            found.push(Self::Encapsulated {
+                inner_frame_offset: short(2, 8),
+                ip_header_offset: short(10, 6),
+                tcp_header_offset: number(supplement, 16, 10),
+                version: version(bit(supplement, 26)),
+            });
+        }
         found
     }
 
@@ -157,6 +179,7 @@ impl OutOfBand {
             Self::ChecksumRequest { .. } | Self::ChecksumResult { .. } => information::CHECKSUM,
             Self::LargeSendV1 { .. } | Self::LargeSendV2 { .. } => information::LARGE_SEND,
             Self::UdpSegmentation { .. } => information::UDP_SEGMENTATION,
+            Self::Encapsulated { .. } => information::SUPPLEMENTAL,
             Self::Coalesced { .. } => information::RECEIVE_COALESCED,
         }
     }
@@ -197,6 +220,17 @@ impl OutOfBand {
                 field(segment, 0, 20)
                     | field(udp_header_offset, 20, 10)
                     | field(version == IpVersion::V6, 31, 1)
+            }
+            Self::Encapsulated {
+                inner_frame_offset,
+                ip_header_offset,
+                tcp_header_offset,
+                version,
+            } => {
+                0b11 | field(inner_frame_offset, 2, 8)
+                    | field(ip_header_offset, 10, 6)
+                    | field(tcp_header_offset, 16, 10)
+                    | field(version == IpVersion::V6, 26, 1)
             }
             Self::Coalesced { segments, duplicate_acks } => {
                 field(segments, 0, 16) | field(duplicate_acks, 16, 16)
@@ -239,6 +273,14 @@ mod tests {
             version: IpVersion::V4,
         };
         assert_eq!((datagrams.index(), datagrams.value()), (22, 34 << 20 | 512));
+        let encapsulated = OutOfBand::Encapsulated {
+            inner_frame_offset: 50,
+            ip_header_offset: 14,
+            tcp_header_offset: 20,
+            version: IpVersion::V6,
+        };
+        let value = 1 << 26 | 20 << 16 | 14 << 10 | 50 << 2 | 0b11;
+        assert_eq!((encapsulated.index(), encapsulated.value()), (23, value));
         let coalesced = OutOfBand::Coalesced { segments: 3, duplicate_acks: 1 };
         assert_eq!((coalesced.index(), coalesced.value()), (22, 1 << 16 | 3));
     }
@@ -258,6 +300,12 @@ mod tests {
             OutOfBand::LargeSendV1 { segment: 1460, tcp_header_offset },
             OutOfBand::LargeSendV2 { segment: 0xF_FFFF, tcp_header_offset, version },
             OutOfBand::UdpSegmentation { segment: 512, udp_header_offset: 34, version },
+            OutOfBand::Encapsulated {
+                inner_frame_offset: 0xFF,
+                ip_header_offset: 18,
+                tcp_header_offset: 1000,
+                version,
+            },
         ];
         for one in all {
             let mut information = [0; 28];

@@ -19,6 +19,8 @@ pub(crate) struct Draft<'d, S: ?Sized> {
     /// Bytes at the start of the header that are not as in the source.
     patched: usize,
     link: Option<Link>,
+    /// Whether what was left is not left of the packet that is found here, or not of that alone.
+    pub(crate) is_encapsulated: bool,
     changes: Changes,
 }
 
@@ -40,7 +42,7 @@ impl<'d, S: Source + ?Sized> Draft<'d, S> {
             0 => (0, Changes::INCOMPLETE),
             _ => (ADDRESSES.saturating_add(inserted), Changes::TAGGED),
         };
-        Ok(Self { source, header, inserted, patched, link, changes })
+        Ok(Self { source, header, inserted, patched, link, is_encapsulated: false, changes })
     }
 
     /// Whether a target that takes `max_frame` bytes, tags not counted, takes it in one frame.
@@ -150,7 +152,8 @@ impl<'d, S: Source + ?Sized> Draft<'d, S> {
     }
 
     fn network(&self) -> Result<Network, WireError> {
-        let network = self.link.and_then(|link| Network::parse(self.header.as_slice(), link));
+        let link = self.link.filter(|_| !self.is_encapsulated);
+        let network = link.and_then(|link| Network::parse(self.header.as_slice(), link));
         network.ok_or(WireError::Malformed)
     }
 

@@ -17,6 +17,9 @@ pub struct Offloads {
     /// Where the drivers say that the TCP or UDP header starts, in bytes from the start of the frame
     /// as they see it; none where they say nothing. A frame whose headers say otherwise is malformed.
     pub transport_offset: Option<u16>,
+    /// Whether checksums and segmentation are of a packet within the packet, too: what is in a tunnel
+    /// is not known here, so that nothing is done to the tunnel either.
+    pub is_encapsulated: bool,
 }
 
 impl Offloads {

@@ -39,6 +39,7 @@ impl<'s, S: Source + ?Sized> Transmission<'s, S> {
     ) -> Result<Self, WireError> {
         workspace.segments = None;
         let mut draft = Draft::new(source, &mut workspace.header, [outer, offloads.tag])?;
+        draft.is_encapsulated = offloads.is_encapsulated;
         if let Some(segmentation) = offloads.segmentation {
             match draft.segments(segmentation, offloads.transport_offset, max_frame) {
                 Err(WireError::Malformed) if draft.fits(max_frame) => draft.give_up(),

@@ -56,8 +56,8 @@ proptest! {
         let offloads = Offloads {
             tag: tag.map(Tag),
             checksums: Checksums { ipv4, tcp, udp },
-            segmentation: None,
             transport_offset: hint.then_some(offset),
+            ..Offloads::default()
         };
         let frames = sent(&Pieces::new(&frame, &cuts), offloads, 2000, outer.map(Tag));
         let mut changes = Changes::empty();

@@ -46,13 +46,17 @@ fn offloads() -> impl Strategy<Value = Offloads> {
         prop::option::of(segmentation),
         transport_offset,
         any::<Option<u16>>(),
+        prop::bool::weighted(0.1),
     )
-        .prop_map(|((ipv4, tcp, udp), segmentation, transport_offset, tag)| Offloads {
-            tag: tag.map(Tag),
-            checksums: Checksums { ipv4, tcp, udp },
-            segmentation,
-            transport_offset,
-        })
+        .prop_map(
+            |((ipv4, tcp, udp), segmentation, transport_offset, tag, is_encapsulated)| Offloads {
+                tag: tag.map(Tag),
+                checksums: Checksums { ipv4, tcp, udp },
+                segmentation,
+                transport_offset,
+                is_encapsulated,
+            },
+        )
 }
 
 /// Bytes of a frame without the tags that it starts with.

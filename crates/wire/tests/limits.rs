@@ -121,6 +121,23 @@ fn drivers_that_point_elsewhere_are_not_believed() {
 }
 
 #[test]
+fn of_a_packet_in_a_tunnel_nothing_is_done_to_the_tunnel() {
+    let frame = segment(1000).bytes(1, 1);
+    let checksums = Checksums { ipv4: true, tcp: true, udp: false };
+    let left = [
+        (Offloads { checksums, ..Offloads::default() }, WireError::TooLong),
+        (cut(Segmentation::TcpV2 { mss: 500 }), WireError::Malformed),
+    ];
+    for (offloads, error) in left {
+        let offloads = Offloads { is_encapsulated: true, ..offloads };
+        assert_eq!(sent(&frame[..], offloads, 1514, None), Ok(as_it_is(&frame)));
+        assert_eq!(sent(&frame[..], offloads, 900, None), Err(error));
+    }
+    let nothing = Offloads { is_encapsulated: true, ..Offloads::default() };
+    assert_eq!(sent(&frame[..], nothing, 1514, None), Ok(vec![(frame, Changes::empty())]));
+}
+
+#[test]
 fn of_a_fragment_the_header_is_completed_and_the_rest_is_not() {
     let mut packet = segment(100);
     packet.network =

@@ -110,6 +110,8 @@ pub mod information {
     pub const RECEIVE_COALESCED: usize = 22;
     /// `UdpSegmentationOffloadInfo`, which is the same place on the other way
     pub const UDP_SEGMENTATION: usize = 22;
+    /// `TcpSendOffloadsSupplementalNetBufferListInfo`
+    pub const SUPPLEMENTAL: usize = 23;
 }
 
 /// NDIS_SEND_FLAGS_DISPATCH_LEVEL, and the same bit of every other set of flags.

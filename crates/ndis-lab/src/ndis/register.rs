@@ -16,6 +16,7 @@ use crate::module_state::ModuleState;
 use crate::ndis::filter::{DataHandlers, Handlers, Registration};
 use crate::ndis::lifecycle;
 use crate::rule::Rule;
+use crate::schedule::session;
 use crate::status::NtStatus;
 use crate::sync::{lock, read, write};
 
@@ -243,16 +244,20 @@ pub extern "win64" fn NdisSetOptionalHandlers(
 pub extern "win64" fn NdisFPauseComplete(filter: Handle) {
     let call = Call::enter("NdisFPauseComplete", Irql::DISPATCH, filter.0);
     let Some(module) = state::module(&call, filter) else { return };
-    let (pending, completed) = {
-        let mut inner = lock(&module.inner);
-        (inner.pause_pending, std::mem::replace(&mut inner.pause_completed, true))
+    let (pending, before) = {
+        let inner = lock(&module.inner);
+        (inner.pause_pending, inner.pause_completed)
     };
-    if completed {
-        call.violate(Rule::PauseCompletion, "the pause was completed twice", &[]);
-    } else if pending {
+    if pending && !before {
+        // Before anyone knows: who waits restarts the module, and the next lists are under way.
         let what = "NdisFPauseComplete was called";
         state::check_nothing_outstanding(&call.machine, &module, call.site, what);
-    } else {
+    }
+    // As on any machine, others may go on here.
+    session::point();
+    if std::mem::replace(&mut lock(&module.inner).pause_completed, true) {
+        call.violate(Rule::PauseCompletion, "the pause was completed twice", &[]);
+    } else if !pending {
         call.violate(Rule::PauseCompletion, "no pause is pending", &[]);
     }
     module.changed.notify();

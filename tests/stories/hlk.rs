@@ -1,19 +1,29 @@
 //! The scenario of the HLK's test for lightweight filters ("NDISTest 6.5 - LWF Logo test"): two
 //! adapters on one cable, traffic both ways at once, frames larger than the MTU, adapters that are
 //! short of receive descriptors, while they stop and start, lose their link and reset; in the end,
-//! all that is sent arrives.
+//! all that is sent arrives. Told here by threads of the system, for long; `schedules` tells it, in
+//! short, in many orders.
 
 use framecast_tests::{Stage, batch, bytes_of, frame, frames, inject_pending};
-use ndis_lab::{AdapterConfig, ModuleState, NtStatus, Order, Policy, Stack};
+use ndis_lab::{Actor, AdapterConfig, ModuleState, NtStatus, Order, Policy, Stack};
 use protocol::Direction;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
-/// How many batches go each way, and how often each adapter is upset at least.
-const BATCHES: usize = 300;
-const UPSETS: usize = 30;
+/// How much there is of everything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    /// Batches that go each way.
+    pub(crate) batches: usize,
+    /// Batches that are originated on each adapter.
+    pub(crate) injections: usize,
+    /// How often each adapter is upset.
+    pub(crate) upsets: usize,
+    /// Whether adapters are upset further until all else is over.
+    pub(crate) to_the_end: bool,
+}
 
 const RESET_START: NtStatus = NtStatus(0x4001_0004);
 const RESET_END: NtStatus = NtStatus(0x4001_0005);
@@ -27,8 +37,8 @@ fn carry(from: &Stack, to: &Stack, short_of_descriptors: bool) {
 
 /// Sends batches from one side to the other, and lets each fourth bring a frame larger than the
 /// MTU, as hardware makes it that puts segments together.
-fn talk(from: &Stack, to: &Stack) {
-    for round in 0..BATCHES {
+fn talk(from: &Stack, to: &Stack, scale: Scale) {
+    for round in 0..scale.batches {
         let sizes = [60, 64, 576, 1280, 1514];
         let count = 1 + round % 8;
         let sent: Vec<_> =
@@ -43,9 +53,9 @@ fn talk(from: &Stack, to: &Stack) {
 }
 
 /// Originates frames on an adapter while the rest goes on; each is accounted for.
-fn originate(stage: &Stage, adapter: &Stack) {
+fn originate(stage: &Stage, adapter: &Stack, scale: Scale) {
     let client = stage.client();
-    for round in 0..BATCHES / 4 {
+    for round in 0..scale.injections {
         let direction = if round % 2 == 0 { Direction::Send } else { Direction::Receive };
         let frames = batch(frames(1 + round % 5, 200));
         let pending = inject_pending(&client, adapter.config().luid, direction, &frames);
@@ -60,10 +70,10 @@ fn link(connected: bool) -> Vec<u8> {
     [&head, &speed[..], &speed, &[0; 8]].concat()
 }
 
-/// Stops and starts an adapter, pulls its cable, resets it: until `over`, and often enough.
-fn upset(adapter: &Stack, over: &AtomicBool) {
+/// Stops and starts an adapter, pulls its cable, resets it: often enough, and maybe until `over`.
+fn upset(adapter: &Stack, scale: Scale, over: &AtomicBool) {
     for round in 0.. {
-        if round >= UPSETS && over.load(Ordering::Relaxed) {
+        if round >= scale.upsets && (!scale.to_the_end || over.load(Ordering::Relaxed)) {
             break;
         }
         match round % 3 {
@@ -108,9 +118,21 @@ fn expect_connected(stage: &Stage, from: &Stack, to: &Stack) {
     assert_eq!(bytes_of(&to.take_received_above()), large);
 }
 
-#[test]
-fn two_adapters_stay_connected_whatever_befalls_them() {
-    let stage = Stage::new();
+/// Says so when it is dropped, be it by a panic.
+struct Over<'f>(&'f AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The scenario, on adapters of its own.
+///
+/// # Panics
+///
+/// If what is sent does not arrive.
+pub(crate) fn stay_connected(stage: &Stage, scale: Scale) {
     let adapter = |number| {
         let adapter = stage.adapter(AdapterConfig::numbered(number).with_backfill(64, 32));
         adapter.set_send_policy(Policy::Deferred);
@@ -119,31 +141,35 @@ fn two_adapters_stay_connected_whatever_befalls_them() {
     };
     let (left, right) = (adapter(1), adapter(2));
     let over = AtomicBool::new(false);
-    thread::scope(|scope| {
+    stage.lab.run(|scope| {
+        let _over = Over(&over);
         let talks = [
-            scope.spawn(|| talk(&left, &right)),
-            scope.spawn(|| talk(&right, &left)),
-            scope.spawn(|| originate(&stage, &left)),
-            scope.spawn(|| originate(&stage, &right)),
+            scope.spawn(|| talk(&left, &right, scale)),
+            scope.spawn(|| talk(&right, &left, scale)),
+            scope.spawn(|| originate(stage, &left, scale)),
+            scope.spawn(|| originate(stage, &right, scale)),
         ];
         for adapter in [&left, &right] {
             let over = &over;
-            scope.spawn(move || upset(adapter, over));
+            drop(scope.spawn(move || upset(adapter, scale, over)));
         }
-        let ended: Vec<_> = talks.into_iter().map(thread::ScopedJoinHandle::join).collect();
-        over.store(true, Ordering::Relaxed);
-        for end in ended {
-            end.expect("traffic");
-        }
+        talks.into_iter().for_each(Actor::join);
     });
     for adapter in [&left, &right] {
         adapter.release_sends(Order::Forward);
         adapter.release_receives(Order::Forward);
     }
-    expect_connected(&stage, &left, &right);
-    expect_connected(&stage, &right, &left);
+    expect_connected(stage, &left, &right);
+    expect_connected(stage, &right, &left);
     for adapter in [left, right] {
         adapter.detach();
     }
+}
+
+#[test]
+fn two_adapters_stay_connected_whatever_befalls_them() {
+    let stage = Stage::new();
+    let scale = Scale { batches: 300, injections: 75, upsets: 30, to_the_end: true };
+    stay_connected(&stage, scale);
     stage.end();
 }

@@ -4,6 +4,7 @@
 //! processor, `taskset -c 0`, they run twice as fast), and a
 //! `SEED=…` that a failure prints replays it.
 
+use crate::hlk::{Scale, stay_connected};
 use framecast_tests::{
     Stage, batch,
     copying::{
@@ -115,6 +116,12 @@ fn requests_survive_adapters_that_come_and_go_in_every_order() {
         });
     })
     .expect_clean();
+}
+
+#[test]
+fn two_adapters_stay_connected_in_every_order() {
+    let scale = Scale { batches: 4, injections: 3, upsets: 4, to_the_end: false };
+    explore("connected", |stage| stay_connected(stage, scale)).expect_clean();
 }
 
 /// `return 0`: a filter that wants nothing.

@@ -126,42 +126,51 @@ impl<'m, 'p, 'c> Mirrored<'m, 'p, 'c> {
         let is_left_one = is_one && offloads.segmentation.is_none();
         let limit = self.traffic.wire_limit(&offloads).min(self.max_frame);
         let workspace = workspace.get_or_insert_with(Workspace::new);
-        let sent = Transmission::new(frame, offloads, limit, self.tag, workspace);
-        if let Err(error) = sent.and_then(|frames| self.frames(frames, is_left_one)) {
-            self.drop_one(match error {
-                WireError::TooLong => MirrorDrop::TooLong,
-                WireError::Malformed => MirrorDrop::Incomplete,
-                WireError::Unreadable => MirrorDrop::NoMemory,
-            });
+        match Transmission::new(frame, offloads, limit, self.tag, workspace) {
+            Ok(frames) => self.frames(frames, is_left_one),
+            Err(error) => self.drop_one(reason_of(error)),
         }
     }
 
-    fn frames<S: Source>(
-        &mut self,
-        mut transmission: Transmission<'_, S>,
-        is_one: bool,
-    ) -> Result<(), WireError> {
-        while let Some(frame) = transmission.next_frame()? {
+    fn frames<S: Source>(&mut self, mut transmission: Transmission<'_, S>, is_one: bool) {
+        loop {
+            let frame = match transmission.next_frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return,
+                Err(error) => {
+                    let left = u64::try_from(transmission.frames_left()).unwrap_or(u64::MAX);
+                    return self.mirror.drop_frames(reason_of(error), left, self.traffic);
+                }
+            };
             let selection = &self.mirror.selection;
             let (wanted, own) = match self.tag {
                 None => (selection.of(&frame), 0),
                 Some(_) => (selection.of(&Untagged(&frame)), TAG),
             };
-            if wanted.is_some() && frame.changes().contains(Changes::INCOMPLETE) {
+            if matches!(wanted, Ok(Some(_))) && frame.changes().contains(Changes::INCOMPLETE) {
                 self.drop_one(MirrorDrop::Incomplete);
             } else {
                 self.frame(&frame, wanted, own, is_one);
             }
         }
-        Ok(())
     }
 
     /// Copies as many bytes as are wanted of a frame as it is on the wire, and `own` more.
     #[inline(never)]
-    fn frame<S: Source>(&mut self, frame: &S, wanted: Option<u32>, own: u32, is_one: bool) {
-        let Some(wanted) = wanted else {
-            self.mirror.filtered.fetch_add(1, Ordering::Relaxed);
-            return;
+    fn frame<S: Source>(
+        &mut self,
+        frame: &S,
+        wanted: Result<Option<u32>, WireError>,
+        own: u32,
+        is_one: bool,
+    ) {
+        let wanted = match wanted {
+            Ok(Some(wanted)) => wanted,
+            Ok(None) => {
+                self.mirror.filtered.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            Err(error) => return self.drop_one(reason_of(error)),
         };
         if frame.len() < LEAST as usize {
             return self.drop_one(MirrorDrop::Incomplete);
@@ -179,7 +188,7 @@ impl<'m, 'p, 'c> Mirrored<'m, 'p, 'c> {
     fn lone_frame(&mut self, frame: &FrameView<'c>) {
         let Self { mirror, stock, .. } = self;
         let wanted = mirror.selection.of(frame);
-        if let Some(length @ LEAST..) = wanted
+        if let Ok(Some(length @ LEAST..)) = wanted
             && let Some(copy) = stock.gather_at_hand(length, |into| frame.read(0, into))
         {
             let echoes = &mirror.echoes;
@@ -243,6 +252,15 @@ impl<'m, 'p, 'c> Mirrored<'m, 'p, 'c> {
     #[cold]
     fn drop_one(&self, reason: MirrorDrop) {
         self.mirror.drop_frames(reason, 1, self.traffic);
+    }
+}
+
+/// Why a frame is not copied that cannot be told as it is on the wire.
+const fn reason_of(error: WireError) -> MirrorDrop {
+    match error {
+        WireError::TooLong => MirrorDrop::TooLong,
+        WireError::Malformed => MirrorDrop::Incomplete,
+        WireError::Unreadable => MirrorDrop::NoMemory,
     }
 }
 

@@ -57,7 +57,7 @@ impl<'t, 'c> Records<'t, 'c> {
         for frame in list.frames() {
             match Transmission::new(&frame, offloads, limit, None, workspace) {
                 Ok(transmission) => self.frames(transmission),
-                Err(WireError::Unreadable) => self.drop_one(TapDrop::Unreadable),
+                Err(WireError::Unreadable) => self.drop_frames(TapDrop::Unreadable, 1),
                 Err(WireError::TooLong | WireError::Malformed) => {
                     self.frames(Transmission::given_up(&frame, workspace));
                 }
@@ -72,7 +72,10 @@ impl<'t, 'c> Records<'t, 'c> {
                     self.frame(&frame, flags_of(frame.changes(), self.traffic.received));
                 }
                 Ok(None) => return,
-                Err(_) => return self.drop_one(TapDrop::Unreadable),
+                Err(_) => {
+                    let left = u32::try_from(transmission.frames_left()).unwrap_or(u32::MAX);
+                    return self.drop_frames(TapDrop::Unreadable, left);
+                }
             }
         }
     }
@@ -80,13 +83,17 @@ impl<'t, 'c> Records<'t, 'c> {
     /// Copies a frame as it is on the wire; its record has these flags, and those of all.
     #[inline]
     pub(super) fn frame<S: Source>(&mut self, frame: &S, flags: u32) {
-        let Some(captured) = self.tap.selection.of(frame) else {
-            self.filtered = self.filtered.wrapping_add(1);
-            return;
+        let captured = match self.tap.selection.of(frame) {
+            Ok(Some(captured)) => captured,
+            Ok(None) => {
+                self.filtered = self.filtered.wrapping_add(1);
+                return;
+            }
+            Err(_) => return self.drop_frames(TapDrop::Unreadable, 1),
         };
         match self.write(frame, captured, flags) {
             Ok(()) => self.copied = self.copied.wrapping_add(1),
-            Err(reason) => self.drop_one(reason),
+            Err(reason) => self.drop_frames(reason, 1),
         }
     }
 
@@ -125,11 +132,11 @@ impl<'t, 'c> Records<'t, 'c> {
     }
 
     #[cold]
-    fn drop_one(&mut self, reason: TapDrop) {
-        self.dropped = self.dropped.saturating_add(1);
-        self.tap.lost.fetch_add(1, Ordering::Relaxed);
+    fn drop_frames(&mut self, reason: TapDrop, frames: u32) {
+        self.dropped = self.dropped.saturating_add(frames.into());
+        self.tap.lost.fetch_add(frames, Ordering::Relaxed);
         if let Some(count) = self.tap.counts.dropped.get(reason.index()) {
-            count.fetch_add(1, Ordering::Relaxed);
+            count.fetch_add(frames.into(), Ordering::Relaxed);
         }
     }
 

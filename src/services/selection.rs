@@ -3,7 +3,7 @@
 use crate::ndis::{Error, Result, Status, try_slice};
 use alloc::boxed::Box;
 use protocol::{FilterInstruction, limits};
-use wire::{CaptureFilter, Instruction, Source};
+use wire::{CaptureFilter, Instruction, Source, WireError};
 use zerocopy::FromBytes;
 
 /// A snap length, and a capture filter if there is one.
@@ -59,23 +59,30 @@ impl Selection {
     }
 
     /// How many bytes of a frame are wanted; `None` for none of it.
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::Unreadable`] where the filter looks at bytes that cannot be read.
     #[inline]
-    pub fn of<S: Source>(&self, frame: &S) -> Option<u32> {
+    pub fn of<S: Source>(&self, frame: &S) -> Result<Option<u32>, WireError> {
         let wanted = match &self.filter {
             None => self.snap_length,
-            Some(filter) => self.filtered(filter, frame)?,
+            Some(filter) => match self.filtered(filter, frame)? {
+                0 => return Ok(None),
+                wanted => wanted,
+            },
         };
         let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-        Some(length.min(wanted))
+        Ok(Some(length.min(wanted)))
     }
 
     /// Out of line, so that who has no filter saves no registers for it.
     #[inline(never)]
-    fn filtered<S: Source>(&self, filter: &Filter, frame: &S) -> Option<u32> {
-        match filter.run(frame) {
-            0 => None,
-            wanted => Some(wanted.max(self.least).min(self.snap_length)),
-        }
+    fn filtered<S: Source>(&self, filter: &Filter, frame: &S) -> Result<u32, WireError> {
+        Ok(match filter.run(frame)? {
+            0 => 0,
+            wanted => wanted.max(self.least).min(self.snap_length),
+        })
     }
 
     /// Bytes wanted of each frame at most.

@@ -2,7 +2,9 @@
 
 use framecast_tests::{
     Stage, bytes_of,
-    copying::{Read, add_mirror, mirror_all, mirror_record, read_tap, start_tap, tap_all},
+    copying::{
+        Read, add_mirror, mirror_all, mirror_record, read_tap, start_tap, stop_tap, tap_all,
+    },
     frame,
     packets::{
         INNER_FRAME, INNER_IP, INNER_UDP, Segment, TCP_OFFSET, payload, tcp_segment, udp_in_vxlan,
@@ -11,7 +13,7 @@ use framecast_tests::{
     roomy,
 };
 use ndis_lab::{AdapterConfig, IpVersion, NbSpec, NblSpec, OutOfBand, Stack};
-use protocol::{MirrorDrop, TapDrop, record};
+use protocol::{FilterInstruction, MirrorDrop, TapBatch, TapDrop, record};
 
 /// Where the checksum of a TCP segment over IPv4 without options stands.
 const TCP_CHECKSUM: usize = 34 + 16;
@@ -288,6 +290,91 @@ fn a_frame_that_cannot_be_mapped_is_counted() {
     source.send_from_above([NblSpec::of(NbSpec::new(frame(2, 100)).split([50]).unmapped())]);
     assert_eq!(read_tap(&client).batch.dropped(TapDrop::Unreadable), 2);
     assert_eq!(mirror_record(&client, id).dropped(MirrorDrop::NoMemory), 0);
+    drop(client);
+    stage.end();
+}
+
+#[test]
+fn a_frame_that_cannot_be_mapped_is_not_called_unwanted() {
+    // The EtherType is looked at.
+    let filter = [
+        FilterInstruction { code: 0x28, operand: 12, ..FilterInstruction::default() },
+        FilterInstruction { code: 0x15, jump_false: 1, operand: 0x88B5, ..Default::default() },
+        FilterInstruction { code: 0x06, operand: 0x0004_0000, ..FilterInstruction::default() },
+        FilterInstruction { code: 0x06, ..FilterInstruction::default() },
+    ];
+    let stage = Stage::new();
+    let source = stage.adapter(roomy());
+    let target = stage.adapter(AdapterConfig::numbered(2));
+    let (from, to) = (source.config().luid, target.config().luid);
+    let client = stage.client();
+    start_tap(&client, tap_all(), &[from], &filter).expect("the tap starts");
+    let id = add_mirror(&client, mirror_all(from, to), &filter).expect("the mirror is added");
+    (1..10).for_each(|count| stage.lab.fail_allocation(count));
+    source.send_from_above([NblSpec::of(NbSpec::new(frame(1, 100)).unmapped())]);
+    stage.lab.clear_failures();
+    let Read { batch, frames } = read_tap(&client);
+    assert!(frames.is_empty());
+    assert_eq!((batch.filtered, batch.dropped(TapDrop::Unreadable)), (0, 1));
+    let record = mirror_record(&client, id);
+    assert_eq!((record.filtered, record.sent), (0, 0));
+    assert_eq!(record.dropped(MirrorDrop::NoMemory), 1);
+    drop(client);
+    stage.end();
+}
+
+/// Demands that each of seven frames is copied or counted as dropped, whichever attempt to allocate
+/// fails: `counts` tells how many are by then.
+#[track_caller]
+fn every_frame_is_counted(counts: impl Fn(u64) -> (u64, u64)) {
+    let (mut before, mut most) = ((0, 0), 0);
+    for failing in 1..30 {
+        let now = counts(failing);
+        let seen = (now.0 - before.0, now.1 - before.1);
+        // Nobody knows how many there are where the headers cannot be read.
+        assert!(seen == (0, 1) || seen.0 + seen.1 == 7, "attempt {failing} fails: {seen:?}");
+        before = now;
+        most = most.max(seen.1);
+    }
+    assert!(most > 1, "some were copied in part");
+}
+
+#[test]
+fn of_a_large_send_every_frame_that_cannot_be_mapped_is_counted() {
+    let payload = payload(10_000);
+    let large =
+        tcp_segment(&Segment { sequence: 5000, identification: 7, push: true, payload: &payload });
+    let large_send = OutOfBand::LargeSendV2 {
+        segment: 1460,
+        tcp_header_offset: TCP_OFFSET,
+        version: IpVersion::V4,
+    };
+    let stage = Stage::new();
+    let source = stage.adapter(roomy());
+    let target = stage.adapter(AdapterConfig::numbered(2));
+    let client = stage.client();
+    let send = |failing| {
+        let buffer = NbSpec::new(large.clone()).split([54, 1460 * 3]).unmapped();
+        stage.lab.fail_allocation(failing);
+        source.send_from_above([NblSpec::of(buffer).with(large_send)]);
+        stage.lab.clear_failures();
+    };
+    start_tap(&client, tap_all(), &[source.config().luid], &[]).expect("the tap starts");
+    let counts = |failing| {
+        send(failing);
+        let TapBatch { copied, dropped, .. } = read_tap(&client).batch;
+        (copied, dropped.iter().sum())
+    };
+    every_frame_is_counted(counts);
+    stop_tap(&client).expect("the tap stops");
+    let id = add_mirror(&client, mirror_all(source.config().luid, target.config().luid), &[])
+        .expect("the mirror is added");
+    let counts = |failing| {
+        send(failing);
+        let record = mirror_record(&client, id);
+        (record.sent, record.dropped.iter().sum())
+    };
+    every_frame_is_counted(counts);
     drop(client);
     stage.end();
 }

@@ -33,7 +33,7 @@ fn nothing_is_allocated() {
             };
             while let Some(on_the_wire) = sent.next_frame().expect("readable") {
                 frames += 1;
-                kept += u64::from(filter.run(&on_the_wire));
+                kept += u64::from(filter.run(&on_the_wire).expect("readable"));
             }
         }
     });

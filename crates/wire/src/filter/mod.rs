@@ -8,7 +8,7 @@ mod packet;
 pub use error::FilterError;
 pub use instruction::Instruction;
 
-use crate::Source;
+use crate::{Source, WireError};
 use operation::{Arithmetic, Operand, Operation, Test, Value};
 use packet::Packet;
 
@@ -83,8 +83,11 @@ impl<I: AsRef<[Instruction]>> CaptureFilter<I> {
     /// wanted, and there may be fewer in the frame.
     ///
     /// A filter that looks behind the end of the frame, or divides by zero, does not want it.
-    #[must_use]
-    pub fn run<S: Source + ?Sized>(&self, frame: &S) -> u32 {
+    ///
+    /// # Errors
+    ///
+    /// [`WireError::Unreadable`] where it looks at bytes that cannot be read.
+    pub fn run<S: Source + ?Sized>(&self, frame: &S) -> Result<u32, WireError> {
         let mut state = State { accumulator: 0, index: 0, scratch: [0; SCRATCH_WORDS] };
         let packet = Packet::new(frame);
         let mut rest = self.instructions.as_ref().iter();
@@ -93,14 +96,15 @@ impl<I: AsRef<[Instruction]>> CaptureFilter<I> {
                 Some(Step::On(0)) => {}
                 Some(Step::On(skipped)) => {
                     if rest.nth(skipped.saturating_sub(1)).is_none() {
-                        return 0;
+                        return Ok(0);
                     }
                 }
-                Some(Step::Keep(bytes)) => return bytes,
-                None => return 0,
+                Some(Step::Keep(bytes)) => return Ok(bytes),
+                None if packet.is_unreadable() => return Err(WireError::Unreadable),
+                None => return Ok(0),
             }
         }
-        0
+        Ok(0)
     }
 }
 

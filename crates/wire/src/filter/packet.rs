@@ -1,5 +1,6 @@
 use super::operation::Width;
 use crate::Source;
+use core::cell::Cell;
 
 /// Bytes that are read at once: most filters look at nothing behind them.
 const WINDOW: usize = 96;
@@ -11,6 +12,8 @@ pub(super) struct Packet<'f, S: ?Sized> {
     window: [u8; WINDOW],
     /// How many of them there are.
     filled: usize,
+    /// Whether bytes of the frame were looked at that cannot be read.
+    is_unreadable: Cell<bool>,
 }
 
 impl<'f, S: Source + ?Sized> Packet<'f, S> {
@@ -18,7 +21,13 @@ impl<'f, S: Source + ?Sized> Packet<'f, S> {
         let mut window = [0; WINDOW];
         let filled = frame.len().min(WINDOW);
         let read = window.get_mut(..filled).is_some_and(|into| frame.read(0, into));
-        Self { frame, window, filled: if read { filled } else { 0 } }
+        let filled = if read { filled } else { 0 };
+        Self { frame, window, filled, is_unreadable: Cell::new(false) }
+    }
+
+    /// Whether bytes of the frame were looked at that cannot be read.
+    pub(super) const fn is_unreadable(&self) -> bool {
+        self.is_unreadable.get()
     }
 
     /// Bytes of the frame.
@@ -50,6 +59,11 @@ impl<'f, S: Source + ?Sized> Packet<'f, S> {
         }
         let end = offset.checked_add(N)?;
         let mut bytes = [0; N];
-        (end <= self.frame.len() && self.frame.read(offset, &mut bytes)).then_some(bytes)
+        if end > self.frame.len() {
+            return None;
+        }
+        let is_read = self.frame.read(offset, &mut bytes);
+        self.is_unreadable.set(!is_read);
+        is_read.then_some(bytes)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::{
     env,
-    ffi::OsString,
-    fs,
+    ffi::{OsStr, OsString},
+    fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -73,13 +73,10 @@ pub fn target(toolchain: &Toolchain, target: &str) -> Result<()> {
     if toolchain.library.is_some() || has_target(&toolchain.rustc, target) {
         return Ok(());
     }
-    let what = format!("Adding {target} to the Rust toolchain");
-    let mut rustup = Command::new("rustup");
     // Rustup goes by the toolchain whose folder its programs are in.
     let folder = toolchain.cargo.ancestors().nth(2).and_then(Path::file_name);
     let folder = folder.context("the toolchain has no folder")?;
-    rustup.args(["target", "add", target, "--toolchain"]).arg(folder);
-    progress::quiet(&what, &mut rustup)
+    add("target", target, &["--toolchain".as_ref(), folder])
         .with_context(|| format!("missing: rustup target add {target}"))
 }
 
@@ -93,10 +90,7 @@ pub fn component(workspace: &Workspace, subcommand: &str, component: &str) -> Re
     if there() {
         return Ok(());
     }
-    let what = format!("Adding {component} to the Rust toolchain");
-    let mut rustup = Command::new("rustup");
-    let added = progress::quiet(&what, rustup.args(["component", "add", component]));
-    if added.is_err() {
+    if add("component", component, &[]).is_err() {
         install(&[if component == "clippy" { "rust-web-clippy" } else { "rustfmt-web" }])?;
     }
     if there() {
@@ -193,15 +187,36 @@ pub(crate) fn wanting(packages: &[&str]) -> String {
     )
 }
 
+/// Has rustup add something to a toolchain.
+fn add(kind: &str, name: &str, more: &[&OsStr]) -> Result<()> {
+    let home = progress::output(Command::new("rustup").args(["show", "home"])).unwrap_or_default();
+    // It knows nothing of another rustup.
+    let _alone = alone(Path::new(home.trim()));
+    let mut rustup = Command::new("rustup");
+    let what = format!("Adding {name} to the Rust toolchain");
+    progress::quiet(&what, rustup.args([kind, "add", name]).args(more))
+}
+
+/// Keeps a folder to ourselves among all who ask for it like this, which may be in other clones, until
+/// the result is dropped; where that cannot be done, nobody is waited for.
+fn alone(folder: &Path) -> Option<File> {
+    let folder = File::open(folder).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
+}
+
 /// Installs Debian packages.
 fn install(packages: &[&str]) -> Result<()> {
     let root = progress::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     if !Path::new("/etc/debian_version").exists() || !root {
         bail!(wanting(packages));
     }
+    // It gives up where another fetches or installs; whoever else it is has ten minutes to finish.
+    let _alone = alone(Path::new("/var/lib/dpkg"));
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
+        let patience = ["-o", "DPkg::Lock::Timeout=600"];
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(patience).args(arguments);
         command
     };
     progress::quiet("Updating the package lists", &mut apt(&["update"]))?;
@@ -242,10 +257,7 @@ fn rustup(workspace: &Workspace) -> Option<Toolchain> {
         if fs::read_to_string(&refused).is_ok_and(|remembered| remembered == version) {
             return None;
         }
-        let what = format!("Adding {TARGET} to the Rust toolchain");
-        let mut command = Command::new("rustup");
-        let added = progress::quiet(&what, command.args(["target", "add", TARGET]));
-        if added.is_err() || !has_target(&rustc, TARGET) {
+        if add("target", TARGET, &[]).is_err() || !has_target(&rustc, TARGET) {
             fs::create_dir_all(workspace.kit()).and_then(|()| fs::write(refused, version)).ok()?;
             return None;
         }
@@ -340,4 +352,21 @@ fn holds(folder: &Path, wanted: impl Fn(&str) -> bool) -> Option<PathBuf> {
     entries
         .map(|entry| entry.path())
         .find(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(&wanted))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_kept_from_others_until_it_is_given_back() -> std::io::Result<()> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let other = File::open(&folder)?;
+        let kept = alone(&folder);
+        assert!(kept.is_some() && other.try_lock().is_err());
+        drop(kept);
+        other.try_lock()?;
+        assert!(alone(Path::new("/nowhere")).is_none());
+        Ok(())
+    }
 }

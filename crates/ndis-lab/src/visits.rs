@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::sync;
 
-/// How long those who are inside are waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long those who are inside are waited for: as long as for all else, since a thread of the
+/// system may be kept from its processor for seconds.
+const PATIENCE: Duration = crate::ndis::module::PATIENCE;
 
 /// Counts the calls into drivers that have not returned yet.
 ///
@@ -33,7 +34,7 @@ impl Visits {
         Visit { count }
     }
 
-    /// Waits until all calls that go on now have returned, for a second at most: what they are in
+    /// Waits until all calls that go on now have returned, for ten seconds at most: what they are in
     /// the midst of is done then.
     pub(crate) fn wait_for_those_inside(&self) {
         let mut seen = [false; 2];

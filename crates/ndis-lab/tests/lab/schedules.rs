@@ -271,7 +271,8 @@ planted!(LostWakeUp, a_wait_that_nobody_ends_is_found, || {
     });
     world.expect_broken(&[Rule::LostWakeUp]);
     world.end();
-    assert!(start.elapsed() < Duration::from_secs(5), "time is virtual");
+    // As long as a wait may last where time is not.
+    assert!(start.elapsed() < Duration::from_secs(30), "time is virtual");
 });
 
 /// Two threads at DISPATCH_LEVEL; whether they were ever both in the midst of something.
@@ -410,9 +411,9 @@ fn a_thread_that_sleeps_lets_others_run_and_takes_no_time() {
                 return KeWaitForSingleObject(event, 0, 0, 0, Guest::NULL);
             }
             let before = KeQueryInterruptTime();
-            NdisMSleep(5_000_000);
+            NdisMSleep(9_000_000);
             let slept = KeQueryInterruptTime() - before;
-            assert!((50_000_000..50_000_100).contains(&slept), "{slept}");
+            assert!((90_000_000..90_000_100).contains(&slept), "{slept}");
             KeSetEvent(event, 0, 0);
             NtStatus::SUCCESS
         })),
@@ -427,7 +428,7 @@ fn a_thread_that_sleeps_lets_others_run_and_takes_no_time() {
         assert_eq!(waiter.join(), NtStatus::SUCCESS);
     });
     world.end();
-    assert!(start.elapsed() < Duration::from_secs(5), "time is virtual");
+    assert!(start.elapsed() < Duration::from_secs(9), "time is virtual");
 }
 
 /// An event as the driver would make it, before there is a driver.

@@ -89,10 +89,10 @@ pub(crate) fn frames_so_far(path: &Path) -> Vec<Vec<u8>> {
     frames.map(|frame| frame.bytes).collect()
 }
 
-/// What a program of Debian's package prints.
+/// What a program of Debian's package prints, in the language that the tests know.
 #[track_caller]
 pub(crate) fn tool(program: &str, package: &str, arguments: &[&str]) -> String {
-    match Command::new(program).args(arguments).output() {
+    match Command::new(program).env("LC_ALL", "C.UTF-8").args(arguments).output() {
         Ok(output) if output.status.success() => String::from_utf8(output.stdout).expect("text"),
         Ok(output) => panic!("{program}: {}", String::from_utf8_lossy(&output.stderr)),
         Err(error) => panic!("{program}: {error}; install Debian's package {package}"),

@@ -80,7 +80,7 @@ pub(crate) struct Machine {
     /// Timers that fire again.
     pub(crate) periodic: Periodic,
     pub(crate) printed: Mutex<Vec<String>>,
-    graveyard: Mutex<VecDeque<LabList>>,
+    graveyard: Mutex<VecDeque<Arc<LabList>>>,
     made: Instant,
     next_handle: AtomicU64,
     next_driver: AtomicU32,
@@ -183,7 +183,7 @@ impl Machine {
 
     /// Keeps a list of the lab for a while after it came home, so that a driver that still uses it
     /// is told so rather than reading memory that is something else by now.
-    pub(crate) fn bury(&self, list: LabList) {
+    pub(crate) fn bury(&self, list: Arc<LabList>) {
         let mut graveyard = lock(&self.graveyard);
         if graveyard.len() == GRAVES {
             graveyard.pop_front();

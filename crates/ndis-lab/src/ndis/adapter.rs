@@ -40,7 +40,7 @@ pub(crate) struct LowerEdge {
     /// Lists that it has not completed, with what they held when they came.
     pub(crate) held: Vec<Transmission>,
     /// Lists that it indicated and that have not come back.
-    pub(crate) out: Vec<LabList>,
+    pub(crate) out: Vec<Arc<LabList>>,
     pub(crate) returns: Vec<Completion>,
     pub(crate) indicated: u64,
     pub(crate) oid_answer: OidAnswer,
@@ -281,7 +281,8 @@ pub(crate) fn indicate<L: Into<NblSpec>>(
     flags: u32,
 ) {
     let resources = flags & RECEIVE_RESOURCES != 0;
-    let mut lists = Vec::new();
+    // Kept until the call is over, however many others come home meanwhile.
+    let mut kept = Vec::new();
     for spec in specs {
         let number = {
             let mut lower = lock(&module.lower);
@@ -290,10 +291,12 @@ pub(crate) fn indicate<L: Into<NblSpec>>(
         };
         let list =
             LabList::new(machine, &spec.into(), source(module), protocol::pool(module), number);
-        lists.push(list.list);
+        let list = Arc::new(list);
         send::give_to_driver(machine, module, list.list, Direction::Receive, resources);
-        lock(&module.lower).out.push(list);
+        lock(&module.lower).out.push(Arc::clone(&list));
+        kept.push(list);
     }
+    let lists: Vec<_> = kept.iter().map(|it| it.list).collect();
     if lists.is_empty() {
         return;
     }
@@ -342,9 +345,9 @@ pub(crate) fn take_back(
         drop(lower);
         home.check_intact(machine, "a received frame");
         home.unlock();
-        machine.bury(home);
         // The record stays: whoever uses the list again is told what it was.
         protocol::hold(machine, list, Holder::Lab);
+        machine.bury(home);
     }
 }
 

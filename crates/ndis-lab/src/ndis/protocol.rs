@@ -32,7 +32,7 @@ pub(crate) struct UpperEdge {
     /// Lists that it has not returned: each, and whether the filter originated it.
     pub(crate) held: Vec<(Guest<NetBufferList>, bool)>,
     /// Lists that it sent and that have not completed.
-    pub(crate) out: Vec<LabList>,
+    pub(crate) out: Vec<Arc<LabList>>,
     pub(crate) completions: Vec<Completion>,
     pub(crate) sent: u64,
     pub(crate) statuses: Vec<NtStatus>,
@@ -78,7 +78,8 @@ pub(crate) fn send<L: Into<NblSpec>>(
     specs: impl IntoIterator<Item = L>,
     flags: u32,
 ) {
-    let mut lists = Vec::new();
+    // Kept until the call is judged, however many others come home meanwhile.
+    let mut kept = Vec::new();
     for spec in specs {
         let number = {
             let mut upper = lock(&module.upper);
@@ -86,10 +87,12 @@ pub(crate) fn send<L: Into<NblSpec>>(
             upper.sent - 1
         };
         let list = LabList::new(machine, &spec.into(), source(module), pool(module), number);
-        lists.push(list.list);
+        let list = Arc::new(list);
         send::give_to_driver(machine, module, list.list, Direction::Send, false);
-        lock(&module.upper).out.push(list);
+        lock(&module.upper).out.push(Arc::clone(&list));
+        kept.push(list);
     }
+    let lists: Vec<_> = kept.iter().map(|it| it.list).collect();
     if lists.is_empty() {
         return;
     }
@@ -152,9 +155,9 @@ pub(crate) fn take_back(machine: &Machine, module: &Module, lists: &[Guest<NetBu
         drop(upper);
         home.check_intact(machine, "a sent frame");
         home.unlock();
-        machine.bury(home);
         // The record stays: whoever uses the list again is told what it was.
         hold(machine, list, Holder::Lab);
+        machine.bury(home);
     }
 }
 

@@ -1,8 +1,10 @@
 //! States, registration, completion of pause and restart, OID requests: planted breaches.
 
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
 
-use crate::common::{Fake, OwnFrame, TAG, expect_broken, keep, originator, set_attributes};
+use crate::common::{Fake, OwnFrame, TAG, expect_broken, keep, originator, reject, set_attributes};
 use ndis_lab::abi::Handle;
 use ndis_lab::abi::nbl::NetBufferList;
 use ndis_lab::abi::ndis::{
@@ -11,7 +13,7 @@ use ndis_lab::abi::ndis::{
 };
 use ndis_lab::exports::*;
 use ndis_lab::guest::{Guest, Plain};
-use ndis_lab::{AdapterConfig, Irql, Lab, NtStatus, OidQuery, Order, Rule};
+use ndis_lab::{AdapterConfig, Irql, Lab, NtStatus, OidQuery, Order, Rule, Stack};
 
 /// Starts a driver with edited characteristics and demands the rule that it breaks.
 #[track_caller]
@@ -136,6 +138,33 @@ planted!(PausedSend, a_paused_module_completes_sends_at_once_as_paused, || {
     assert_eq!(world.stack.completions_above()[0].status, NtStatus::NDIS_PAUSED);
     world.end();
 });
+
+/// The lab keeps what came home for a while only; a send is judged when the call that brought it is
+/// over, which may be long after that.
+#[test]
+fn a_send_is_judged_by_itself_however_many_came_home_meanwhile() {
+    const OTHERS: usize = 2000;
+    let stack = Arc::new(OnceLock::<Stack>::new());
+    let (others, is_first) = (Arc::clone(&stack), AtomicBool::new(true));
+    let fake = Fake {
+        on_send: Some(Box::new(move |handle, list, _, flags| {
+            reject(handle, list, flags);
+            if is_first.swap(false, Ordering::AcqRel) {
+                let stack = others.get().expect("a stack");
+                let send = || (0..OTHERS).for_each(|_| stack.send_from_above([b"another"]));
+                thread::scope(|threads| threads.spawn(send).join()).expect("they are sent");
+            }
+        })),
+        ..Fake::default()
+    };
+    let lab = Lab::builder().guarded_memory(true).build();
+    let (driver, _, result) = fake.start(&lab);
+    result.expect("the fake driver starts");
+    let stack = stack.get_or_init(|| driver.attach(AdapterConfig::default()).expect("attach"));
+    stack.send_from_above([b"the first"]);
+    assert_eq!(stack.completions_above().len(), 1 + OTHERS);
+    driver.unload().expect_clean();
+}
 
 planted!(PauseOutstanding, a_pause_waits_for_what_was_originated, || {
     let world = originator().run();

@@ -39,9 +39,9 @@ const EXTENSIONS: u32 = 0xFFFF_F000;
 /// ];
 /// let filter = CaptureFilter::new(&arp[..])?;
 /// let mut frame = [0; 60];
-/// assert_eq!(filter.run(&frame[..]), 0);
+/// assert_eq!(filter.run(&frame[..]), Ok(0));
 /// frame[12..14].copy_from_slice(&[0x08, 0x06]);
-/// assert_eq!(filter.run(&frame[..]), 0x0004_0000);
+/// assert_eq!(filter.run(&frame[..]), Ok(0x0004_0000));
 /// # Ok::<(), wire::FilterError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use crate::{
     checksum::{complete_ipv4, complete_transport},
     header::{ADDRESSES, Header},
     link::Link,
-    network::Network,
+    network::{Network, Version},
     segments::{Large, Segments},
     transport::{Protocol, Transport},
 };
@@ -67,7 +67,9 @@ impl<'d, S: Source + ?Sized> Draft<'d, S> {
         transport_offset: Option<u16>,
     ) -> Result<(), WireError> {
         let network = self.network()?;
-        let ipv4 = if checksums.ipv4 { self.complete_ipv4(&network) } else { Ok(()) };
+        if checksums.ipv4 && network.version == Version::V4 {
+            self.complete_ipv4(&network)?;
+        }
         if checksums.tcp || checksums.udp {
             let transport = self.transport(&network, transport_offset)?;
             let wanted = match transport.protocol {
@@ -79,7 +81,7 @@ impl<'d, S: Source + ?Sized> Draft<'d, S> {
             }
             self.complete_transport(&network, &transport)?;
         }
-        ipv4
+        Ok(())
     }
 
     fn complete_ipv4(&mut self, network: &Network) -> Result<(), WireError> {

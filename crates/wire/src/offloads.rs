@@ -35,7 +35,7 @@ impl Offloads {
 /// What their fields hold is not trusted: the sum over the pseudo-header may be there, or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Checksums {
-    /// That of the IPv4 header.
+    /// That of the IPv4 header; IPv6 has none, and nothing is to be done.
     pub ipv4: bool,
     /// That of TCP.
     pub tcp: bool,

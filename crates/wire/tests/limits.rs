@@ -121,6 +121,20 @@ fn drivers_that_point_elsewhere_are_not_believed() {
 }
 
 #[test]
+fn of_ipv6_no_header_is_to_be_completed() {
+    let network = Network::V6 { class_and_flow: 0, hops: 64, extensions: Vec::new() };
+    let frame = Packet { network, ..segment(100) }.bytes(0, 1);
+    let ipv4 = Checksums { ipv4: true, ..Checksums::default() };
+    let offloads = |checksums| Offloads { checksums, ..Offloads::default() };
+    let frames = sent(&frame[..], offloads(ipv4), 1514, None);
+    assert_eq!(frames, Ok(vec![(frame.clone(), Changes::empty())]));
+    let both = Checksums { tcp: true, ..ipv4 };
+    let tcp = Checksums { ipv4: false, ..both };
+    let frames = sent(&frame[..], offloads(both), 1514, None);
+    assert_eq!(frames, sent(&frame[..], offloads(tcp), 1514, None));
+}
+
+#[test]
 fn of_a_packet_in_a_tunnel_nothing_is_done_to_the_tunnel() {
     let frame = segment(1000).bytes(1, 1);
     let checksums = Checksums { ipv4: true, tcp: true, udp: false };

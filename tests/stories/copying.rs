@@ -19,21 +19,21 @@ use protocol::{FilterInstruction, MirrorDrop, TapBatch, TapDrop, record};
 const TCP_CHECKSUM: usize = 34 + 16;
 
 /// A frame with these bytes overwritten.
-fn with(mut frame: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn with(mut frame: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
     frame[at..at + bytes.len()].copy_from_slice(bytes);
     frame
 }
 
 /// What a tap of the source and the target of a mirror see.
-struct Seen {
-    tapped: Read,
+pub(crate) struct Seen {
+    pub(crate) tapped: Read,
     mirrored: Vec<Vec<u8>>,
-    drops: [u64; 7],
+    pub(crate) drops: [u64; 7],
 }
 
 /// Lets `act` act on an adapter with an MTU of 9000 whose frames are tapped, and mirrored to an
 /// adapter with an MTU of 1500.
-fn seen(act: impl FnOnce(&Stack)) -> Seen {
+pub(crate) fn seen(act: impl FnOnce(&Stack)) -> Seen {
     let stage = Stage::new();
     let source = stage.adapter(AdapterConfig { mtu: 9000, ..roomy() });
     let target = stage.adapter(AdapterConfig::numbered(2));
@@ -53,7 +53,7 @@ fn seen(act: impl FnOnce(&Stack)) -> Seen {
 impl Seen {
     /// Demands that tap and mirror saw these frames, with these flags in the tap.
     #[track_caller]
-    fn are<const N: usize>(&self, expected: [&[u8]; N], flags: u32) {
+    pub(crate) fn are<const N: usize>(&self, expected: [&[u8]; N], flags: u32) {
         assert_eq!(self.tapped.bytes(), expected);
         assert!(self.tapped.frames.iter().all(|(record, _)| record.flags == flags));
         assert_eq!(self.mirrored, expected);

@@ -19,6 +19,7 @@ mod loops;
 mod makefile;
 mod mirror;
 mod mutants;
+mod offloads;
 mod oid;
 mod package;
 mod pass_through;

@@ -140,6 +140,20 @@ fn the_filter_sees_the_frames_of_the_source_and_not_the_tag_of_the_mirror() {
 }
 
 #[test]
+fn a_filter_that_keeps_next_to_nothing_keeps_a_header() {
+    let five_bytes = [FilterInstruction { code: 6, operand: 5, ..FilterInstruction::default() }];
+    let stage = Stage::new();
+    let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));
+    let client = stage.client();
+    add_mirror(&client, mirror_all(source.config().luid, target.config().luid), &five_bytes)
+        .expect("it is added");
+    source.send_from_above([frame(1, 100)]);
+    assert_eq!(bytes_of(&target.wire()), [&frame(1, 100)[..14]]);
+    drop(client);
+    stage.end();
+}
+
+#[test]
 fn a_slow_target_costs_counted_frames_and_no_more() {
     let stage = Stage::new();
     let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));

@@ -99,19 +99,21 @@ fn timestamps_are_the_time_of_day() {
 #[test]
 fn only_the_direction_and_the_adapters_that_are_asked_for_are_seen() {
     let stage = Stage::new();
-    let one = stage.adapter(AdapterConfig::numbered(1));
-    let other = stage.adapter(AdapterConfig::numbered(2));
+    let [one, other, third] =
+        [1, 2, 3].map(|number| stage.adapter(AdapterConfig::numbered(number)));
     let client = stage.client();
     let request = TapRequest { flags: copies::RECEIVED, ..tap_all() };
-    start_tap(&client, request, &[other.config().luid], &[]).expect("the tap starts");
-    for adapter in [&one, &other] {
+    let asked_for = [other.config().luid, third.config().luid];
+    let reply = start_tap(&client, request, &asked_for, &[]).expect("the tap starts");
+    assert_eq!(reply.adapters, 2);
+    for adapter in [&one, &other, &third] {
         adapter.send_from_above([frame(1, 100)]);
         adapter.indicate_from_below([frame(2, 200)], false);
     }
     let Read { frames, .. } = read_tap(&client);
-    assert_eq!(frames.len(), 1);
-    assert_eq!(frames[0].0.luid, other.config().luid);
-    assert_eq!(frames[0].1, frame(2, 200));
+    let luids: Vec<_> = frames.iter().map(|(record, _)| record.luid).collect();
+    assert_eq!(luids, asked_for);
+    assert!(frames.iter().all(|(_, bytes)| *bytes == frame(2, 200)));
     drop(client);
     stage.end();
 }
@@ -268,7 +270,10 @@ fn a_read_waits_until_there_is_enough() {
     let stage = Stage::new();
     let adapter = stage.adapter(roomy());
     let client = stage.client();
-    let request = TapRequest { wake_bytes: 1000, timeout_milliseconds: u32::MAX, ..tap_all() };
+    // Just as much as two records take, each of a multiple of 8 bytes.
+    let records = [400, 600].map(|length| size_of::<TapRecord>() + length);
+    let wake_bytes = u32::try_from(records[0] + records[1]).expect("short");
+    let request = TapRequest { wake_bytes, timeout_milliseconds: u32::MAX, ..tap_all() };
     start_tap(&client, request, &[], &[]).expect("the tap starts");
     let read = read_tap_pending(&client);
     adapter.send_from_above([frame(1, 400)]);

@@ -1,12 +1,12 @@
 //! Where this driver's own frames lie, so that they are known again whoever brings them.
 //!
 //! Every frame that a mirror sees is asked about, so the answer takes the same few instructions for
-//! any number of adapters, unless it is yes:
+//! any number of adapters, unless it may be yes; then the places are looked through:
 //!
 //! ```text
 //! address ─ its granule's last digits ─► SETTLERS: a place in ALL ─► start, size
 //!             nobody lives there: the place of no bytes
-//!             several do: that of all bytes, and then all places are looked through
+//!             several do: that of all bytes
 //! ```
 
 use core::{
@@ -26,11 +26,14 @@ const ANYBODY: u8 = 1;
 /// The first place for a territory.
 const FIRST: usize = 2;
 
-/// Binary digits of an address within its granule: 64 KB.
-const GRANULE: u32 = 16;
+/// Binary digits of an address within its granule: a page, which blocks of at least a page have to
+/// themselves.
+///
+/// Follows ExAllocatePool2.
+const GRANULE: u32 = 12;
 
 /// Granules that are told apart, by the last digits of their numbers.
-const GRANULES: usize = 4096;
+const GRANULES: usize = 16 * 1024;
 
 struct Bounds {
     start: AtomicUsize,
@@ -47,6 +50,9 @@ impl Bounds {
         address.wrapping_sub(self.start.load(Ordering::Acquire)) < size
     }
 }
+
+/// The last place that has been taken so far.
+static LAST: AtomicU8 = AtomicU8::new(ANYBODY);
 
 static ALL: [Bounds; PLACES] = {
     let mut all = [const { Bounds::new(0) }; PLACES];
@@ -76,6 +82,7 @@ impl Territory {
         let mut places = (0..=u8::MAX).zip(&ALL).skip(FIRST);
         let (place, bounds) = places.find(|(_, bounds)| is_free(bounds))?;
         bounds.size.store(size, Ordering::Release);
+        LAST.fetch_max(place, Ordering::AcqRel);
         for settler in settlers(start, size) {
             let change =
                 settler.compare_exchange(NOBODY, place, Ordering::AcqRel, Ordering::Relaxed);
@@ -93,15 +100,16 @@ impl Territory {
     pub(super) fn holds(address: usize) -> bool {
         let place = settler(address >> GRANULE).load(Ordering::Acquire);
         let bounds = ALL.get(usize::from(place));
-        bounds.is_some_and(|bounds| bounds.contains(address))
-            && (place != ANYBODY || is_in_any(address))
+        bounds.is_some_and(|bounds| bounds.contains(address)) && is_in_any(address)
     }
 }
 
-/// Whether some territory contains an address: where several lie in one granule.
+/// Whether some territory contains an address: where several lie in one granule, none may.
 #[cold]
+#[inline(never)]
 fn is_in_any(address: usize) -> bool {
-    ALL.iter().skip(FIRST).any(|bounds| bounds.contains(address))
+    let last = usize::from(LAST.load(Ordering::Acquire));
+    ALL.iter().take(last.saturating_add(1)).skip(FIRST).any(|bounds| bounds.contains(address))
 }
 
 impl Drop for Territory {

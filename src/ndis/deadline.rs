@@ -6,7 +6,10 @@ use super::{
     sys::{self, KDPC, KTIMER, LARGE_INTEGER, PVOID},
     work_item::{Work, Worker},
 };
-use core::cell::UnsafeCell;
+use core::{
+    cell::UnsafeCell,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// Asks for the work of a `T` after some time, once; dropping it takes that back.
 ///
@@ -23,6 +26,7 @@ pub struct Deadline<T: Work> {
 struct Parts<T> {
     timer: UnsafeCell<KTIMER>,
     procedure: UnsafeCell<KDPC>,
+    has_passed: AtomicBool,
     owner: Shared<Worker<T>>,
 }
 
@@ -46,6 +50,7 @@ impl<T: Work> Deadline<T> {
         let parts = Shared::try_new(Parts {
             timer: UnsafeCell::new(KTIMER::default()),
             procedure: UnsafeCell::new(KDPC::default()),
+            has_passed: AtomicBool::new(false),
             owner: owner.clone(),
         })?;
         let of_timer = parts.clone().into_raw();
@@ -59,6 +64,15 @@ impl<T: Work> Deadline<T> {
         // SAFETY: both are initialised, and set for the first time.
         unsafe { sys::KeSetTimer(parts.timer.get(), when, parts.procedure.get()) };
         Ok(Self { parts })
+    }
+
+    /// Whether it has passed: so it has when the work that it asks for begins.
+    ///
+    /// # IRQL
+    ///
+    /// Any.
+    pub fn has_passed(&self) -> bool {
+        self.parts.has_passed.load(Ordering::SeqCst)
     }
 }
 
@@ -80,7 +94,7 @@ unsafe extern "C" fn due<T: Work>(
 ) {
     // SAFETY: the owner that `set` took apart for this call.
     if let Some(parts) = unsafe { Shared::<Parts<T>>::from_raw(context) } {
-        parts.owner.due();
+        parts.has_passed.store(true, Ordering::SeqCst);
         Worker::ask(&parts.owner);
     }
 }

@@ -13,13 +13,6 @@ use core::{
 
 /// What has work done on a system thread.
 pub trait Work: Send + Sync + Sized + 'static {
-    /// Hears that a [`Deadline`](super::Deadline) has passed, before the work is queued for it.
-    ///
-    /// # IRQL
-    ///
-    /// `DISPATCH_LEVEL`.
-    fn due(&self) {}
-
     /// Does the work.
     ///
     /// # IRQL

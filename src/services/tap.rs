@@ -42,8 +42,6 @@ pub struct Tap {
     read: SpinLock<Option<WaitingRead>>,
     /// Whether there is a read to be answered: what the data path looks at.
     pub(super) is_awaited: AtomicBool,
-    /// The deadline of the read has passed.
-    is_due: AtomicBool,
     reads: AtomicU64,
     has_ended: AtomicBool,
 }
@@ -144,10 +142,6 @@ pub fn stop<'r>(
 }
 
 impl Work for Tap {
-    fn due(&self) {
-        self.is_due.store(true, Ordering::SeqCst);
-    }
-
     fn run(this: &SharedTap) {
         this.answer_if_enough();
     }
@@ -184,7 +178,6 @@ impl Tap {
             lost: AtomicU32::new(0),
             read: SpinLock::new(None),
             is_awaited: AtomicBool::new(false),
-            is_due: AtomicBool::new(false),
             reads: AtomicU64::new(0),
             has_ended: AtomicBool::new(false),
         };
@@ -267,7 +260,6 @@ impl Tap {
             if place.is_some() {
                 return Some(read);
             }
-            this.is_due.store(false, Ordering::SeqCst);
             this.is_awaited.store(true, Ordering::SeqCst);
             place.replace(read)
         });
@@ -309,10 +301,9 @@ impl Tap {
     ///
     /// `PASSIVE_LEVEL`.
     fn answer_if_enough(&self) {
-        if !self.has_enough() && !self.is_due.load(Ordering::SeqCst) {
-            return;
-        }
-        if let Some(request) = self.take_read(|_| true) {
+        // Its own deadline: that of the read before may still pass when it was taken back too late.
+        let is_due = |read: &WaitingRead| read.deadline.as_ref().is_some_and(Deadline::has_passed);
+        if let Some(request) = self.take_read(|read| self.has_enough() || is_due(read)) {
             request.reply(|output| self.drain(output));
         }
     }

@@ -8,8 +8,8 @@ use crate::hlk::{Scale, stay_connected};
 use framecast_tests::{
     Stage, batch,
     copying::{
-        add_mirror, mirror_all, mirrors, read_tap_pending, remove_mirror, start_tap, stop_tap,
-        tap_all,
+        Read, add_mirror, mirror_all, mirrors, read_tap, read_tap_pending, remove_mirror,
+        start_tap, stop_tap, tap_all,
     },
     frame, frames, inject_pending, lab, roomy, second,
 };
@@ -18,6 +18,7 @@ use ndis_lab::{
     PendingControl, Policy, Schedule, Verdict,
 };
 use protocol::{Direction, FilterInstruction, TapRequest, copies, limits};
+use std::time::Duration;
 
 /// How often a story that fails is told again to make it shorter: where it is a long one, that takes
 /// its time.
@@ -211,6 +212,38 @@ fn taps_come_and_go_while_frames_pass_in_every_order() {
             let _ = client.inject(luid, Direction::Send, &batch([frame(1, 100)]));
             adapter.pause();
             adapter.start().expect("the module starts");
+        });
+    })
+    .expect_clean();
+}
+
+#[test]
+fn a_read_has_a_time_of_its_own() {
+    // In units of 100 nanoseconds, as those of records.
+    const MILLISECOND: u64 = 10_000;
+    explore("deadlines", |stage| {
+        let [adapter, other] = [1, 2].map(|number| stage.adapter(AdapterConfig::numbered(number)));
+        let request = TapRequest { timeout_milliseconds: 1, wake_bytes: 100, ..tap_all() };
+        let client = stage.client();
+        start_tap(&client, request, &[adapter.config().luid], &[]).expect("the tap starts");
+        let clock = stage.client();
+        start_tap(&clock, tap_all(), &[other.config().luid], &[]).expect("the tap starts");
+        let now = || {
+            other.send_from_above([frame(0, 60)]);
+            read_tap(&clock).frames[0].0.timestamp
+        };
+        stage.lab.run(|scope| {
+            scope.spawn(|| {
+                // Answered by the frame, or when its time is up: both come at once.
+                let read = || Read::of(&read_tap_pending(&client).wait().output).frames.len();
+                for _ in 0..3 {
+                    let before = now();
+                    let frames = read();
+                    assert!(frames > 0 || now() - before >= MILLISECOND, "before its time");
+                }
+            });
+            scope.sleep(Duration::from_millis(1));
+            adapter.send_from_above([frame(1, 300)]);
         });
     })
     .expect_clean();

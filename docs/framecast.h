@@ -452,7 +452,9 @@ struct framecast_tap_request {
     /* Bytes of the buffer that frames wait in until they are read: from limits::TAP_BUFFER_LEAST
      * to limits::TAP_BUFFER_MOST. */
     uint32_t buffer_bytes;
-    /* A read is answered as soon as so many bytes of records wait: at most half of the buffer. */
+    /* A read is answered as soon as so many bytes of records wait: at most half of the buffer.
+     * What another processor is still writing counts, but is not in the answer, nor is what is
+     * behind it: there may be no record in it. */
     uint32_t wake_bytes;
     /* A read is answered after so many milliseconds in any case; u32::MAX for never. */
     uint32_t timeout_milliseconds;

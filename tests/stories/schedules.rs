@@ -249,6 +249,38 @@ fn a_read_has_a_time_of_its_own() {
     .expect_clean();
 }
 
+#[test]
+fn no_reader_meets_a_record_that_is_being_written() {
+    let story = |stage: &Stage| {
+        let adapter = stage.adapter(roomy());
+        let request = TapRequest { timeout_milliseconds: u32::MAX, ..tap_all() };
+        let client = stage.client();
+        start_tap(&client, request, &[], &[]).expect("the tap starts");
+        // Once around, so that every byte of the buffer has held something.
+        adapter.send_from_above(frames(182, 1400));
+        assert_eq!(read_tap(&client).frames.len(), 182);
+        // To copy what is not mapped yet takes a call: meanwhile others write, and read.
+        let unmapped =
+            |number| NblSpec::of(NbSpec::new(frame(number, 300 + number)).split([50]).unmapped());
+        stage.lab.run(|scope| {
+            for writer in 0..2 {
+                let adapter = &adapter;
+                scope.spawn(move || {
+                    adapter.send_from_above([unmapped(2 * writer), unmapped(2 * writer + 1)]);
+                });
+            }
+            let mut seen = Vec::new();
+            while seen.len() < 4 {
+                seen.extend(Read::of(&read_tap_pending(&client).wait().output).bytes());
+            }
+            seen.sort_unstable_by_key(Vec::len);
+            assert_eq!(seen, [0, 1, 2, 3].map(|number| frame(number, 300 + number)));
+        });
+    };
+    let seeds = Exploration::seeds(0..20).shrink_attempts(ATTEMPTS);
+    seeds.run(|schedule| told(schedule, story)).expect_clean();
+}
+
 /// Cancels a request, unless someone has: a driver that forgets one might heed another.
 fn cancel_once(request: &PendingControl) {
     if !request.is_cancelled() {

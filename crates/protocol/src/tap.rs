@@ -53,7 +53,9 @@ pub struct TapRequest {
     /// [`limits::TAP_BUFFER_LEAST`](crate::limits::TAP_BUFFER_LEAST) to
     /// [`limits::TAP_BUFFER_MOST`](crate::limits::TAP_BUFFER_MOST).
     pub buffer_bytes: u32,
-    /// A read is answered as soon as so many bytes of records wait: at most half of the buffer.
+    /// A read is answered as soon as so many bytes of records wait: at most half of the buffer. What
+    /// another processor is still writing counts, but is not in the answer, nor is what is behind it:
+    /// there may be no record in it.
     pub wake_bytes: u32,
     /// A read is answered after so many milliseconds in any case; [`u32::MAX`] for never.
     pub timeout_milliseconds: u32,

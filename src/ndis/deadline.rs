@@ -71,6 +71,7 @@ impl<T: Work> Deadline<T> {
     /// # IRQL
     ///
     /// Any.
+    #[must_use]
     pub fn has_passed(&self) -> bool {
         self.parts.has_passed.load(Ordering::SeqCst)
     }

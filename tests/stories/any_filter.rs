@@ -153,7 +153,9 @@ fn planted_mistakes_are_found_and_a_schedule_replays_them() -> Result<()> {
         let trace = found["shortest"]["trace"].as_array().context("a trace")?;
         ensure!(trace.len() > 2, "{mistake}: {trace:?}");
         let replay = found["replay"].as_str().context("a command")?;
-        let (_, options) = replay.split_once(".sys ").context("options")?;
+        // The path is quoted where a shell would take it for several words.
+        let (_, options) = replay.split_once(".sys").context("options")?;
+        let options = options.trim_start_matches(['\'', ' ']);
         let again = failure(&format!("--json --attempts 10 {options}"))?;
         // Addresses differ from one process to the next; what happens does not.
         for same in ["schedule", "calls", "shortest"] {

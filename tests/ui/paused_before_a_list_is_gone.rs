@@ -9,7 +9,7 @@ pub fn make_and_leave<T: Send + 'static>(origin: &Origin<T>, ticket: T) -> Resul
     let Some(running) = origin.enter() else { return Ok(()) };
     let Some(pools) = running.pools() else { return Ok(()) };
     let frame = pools.buffers().stock(1).gather(60, |_, _| true)?;
-    let list = pools.many_frames(frame, ticket)?;
+    let list = pools.many_frames(frame, ticket, None)?;
     #[cfg(mistake)]
     drop(running); //~ here
     drop(list);

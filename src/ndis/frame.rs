@@ -18,7 +18,7 @@ const SHORTEST: u32 = 60;
 ///
 /// # Invariants
 ///
-/// The slots of `run` are this frame's alone.
+/// The slots of `run` are of `buffers`, and this frame's alone.
 pub struct Frame<'b> {
     buffers: &'b FrameBuffers,
     run: Run<'b>,
@@ -26,21 +26,24 @@ pub struct Frame<'b> {
 }
 
 impl<'b> Frame<'b> {
-    /// A frame of `length` bytes in slots that were just taken from `buffers`, as many as it needs:
-    /// `fill` is lent each of them with the offset of its first byte in the frame, and says whether
-    /// it has filled it.
+    /// A frame of `length` bytes in as many slots as it needs: `fill` is lent each of them with the
+    /// offset of its first byte in the frame, and says whether it has filled it.
     ///
     /// # Errors
     ///
     /// - [`Error::InvalidLength`]: the slots are too few.
     /// - [`Error::Unreadable`]: `fill` has not filled a slot.
-    pub(super) fn fill(
+    ///
+    /// # Safety
+    ///
+    /// The slots are of these buffers, and the caller's alone, who gives them up.
+    pub(super) unsafe fn fill(
         buffers: &'b FrameBuffers,
         run: Run<'b>,
         length: u32,
         mut fill: impl FnMut(usize, &mut [u8]) -> bool,
     ) -> Result<Self> {
-        // INVARIANT: just taken.
+        // INVARIANT: the caller's promise.
         let frame = Self { buffers, run, length };
         let FrameLayout { backfill, capacity, .. } = buffers.layout();
         let (mut slot, mut start, mut piece) = (run.first, backfill, capacity.min(length));
@@ -54,12 +57,14 @@ impl<'b> Frame<'b> {
             }
             let is_last = ptr::eq(slot, run.last);
             let next = slot.next().filter(|_| !is_last).ok_or(Error::InvalidLength)?;
-            // SAFETY: both slots are this frame's, which is not in flight and keeps them together.
+            // SAFETY:
+            // 1. The slot is this frame's, which is not in flight.
+            // 2. So is the next one: they go back together.
             unsafe { slot.mdl.set_next(Some(next.mdl.as_raw())) };
             (slot, start) = (next, 0);
             piece = length.saturating_sub(filled).min(backfill.saturating_add(capacity));
         }
-        // SAFETY: the slot is this frame's, which is not in flight.
+        // SAFETY: the slot is this frame's, which is not in flight; nothing is to follow.
         unsafe { slot.mdl.set_next(None) };
         frame.pad();
         Ok(frame)
@@ -74,7 +79,7 @@ impl<'b> Frame<'b> {
     pub(super) unsafe fn filled(buffers: &'b FrameBuffers, slot: &'b Slot, length: u32) -> Self {
         // INVARIANT: the caller's promise.
         let frame = Self { buffers, run: Run::of(slot), length };
-        // SAFETY: the slot is the frame's, which is not in flight.
+        // SAFETY: the slot is the frame's, which is not in flight; nothing is to follow.
         unsafe { slot.mdl.set_next(None) };
         frame.pad();
         frame
@@ -94,7 +99,7 @@ impl<'b> Frame<'b> {
         let FrameLayout { backfill, capacity, .. } = self.buffers.layout();
         let padding = SHORTEST.min(capacity).saturating_sub(self.length);
         let start = backfill.saturating_add(self.length);
-        // SAFETY: the slot is this frame's, which is not in flight and lends its bytes here alone.
+        // SAFETY: the slot is this frame's, which is not in flight, and lends its bytes here alone.
         if let Some(bytes) = unsafe { self.run.first.bytes(start, padding as usize) } {
             bytes.fill(0);
         }
@@ -142,18 +147,19 @@ impl<'b> Frame<'b> {
     /// `raw` came from [`Frame::into_raw`] of a frame of `buffers` and is put together once.
     #[expect(clippy::needless_pass_by_value, reason = "put together once")]
     pub(super) const unsafe fn from_raw(raw: RawFrame, buffers: &'b FrameBuffers) -> Self {
-        // SAFETY: a slot of the buffers by the caller's promise.
+        // SAFETY: a slot of the buffers by the caller's promise, which live for `'b`.
         let first: &'b Slot = unsafe { raw.first.as_ref() };
         // SAFETY: as above.
         let last: &'b Slot = unsafe { raw.last.as_ref() };
-        // INVARIANT: what was taken apart had these slots to itself, and nobody got them since.
+        // INVARIANT: what was taken apart had these slots to itself, and was put together by nobody
+        // else since.
         Self { buffers, run: Run { first, last, slots: raw.slots }, length: raw.length }
     }
 }
 
 impl Drop for Frame<'_> {
     fn drop(&mut self) {
-        // SAFETY: the frame's slots, at its end.
+        // SAFETY: of these slots and the frame's alone, by its invariant, until here, its end.
         unsafe { self.buffers.slots.put_back(self.run) };
     }
 }

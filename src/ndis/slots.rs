@@ -87,16 +87,24 @@ impl Slot {
 /// All slots of a module, and which of them are free.
 ///
 /// The head is a link and a generation, which every change raises: who takes slots on the strength
-/// of an old head finds it changed, even where the same slot is first again.
+/// of an old head finds it changed, even where the same slot is first again. The generation comes
+/// round after four thousand million changes, which nobody looks on at between two instructions.
 ///
 /// # Invariants
 ///
-/// From the head on, the links lead over slots that nobody owns.
+/// - `all` came from a box, and nobody but this frees it.
+/// - From the head on, the links lead over slots that nobody owns.
 pub(super) struct Slots {
-    all: Box<[Slot]>,
+    /// No box, which would move, and claim the slots for itself that links lead to.
+    all: NonNull<[Slot]>,
     head: AtomicU64,
     count: AtomicU32,
 }
+
+// SAFETY: the slots go along.
+unsafe impl Send for Slots {}
+// SAFETY: what is shared gives out shared slots.
+unsafe impl Sync for Slots {}
 
 /// A run of slots that belong together, linked from the first to the last.
 #[derive(Clone, Copy)]
@@ -130,21 +138,30 @@ impl Slots {
             number = number.saturating_add(1);
             slot.link = Link(number);
         }
+        // INVARIANT: from a box; no slot is owned, and the links lead over all of them.
+        let all = NonNull::from(Box::leak(slots));
+        let slots =
+            Self { all, head: AtomicU64::new(number.into()), count: AtomicU32::new(number) };
         let mut before: Option<&Slot> = None;
-        for slot in &slots {
+        for slot in slots.all() {
             // SAFETY: both are of these slots.
             unsafe { slot.set_next(before) };
             before = Some(slot);
         }
-        Self { all: slots, head: AtomicU64::new(number.into()), count: AtomicU32::new(number) }
+        slots
+    }
+
+    const fn all(&self) -> &[Slot] {
+        // SAFETY: there by the type's invariant, and only ever shared.
+        unsafe { self.all.as_ref() }
     }
 
     /// The slot that a link leads to.
     fn get(&self, link: Link) -> Option<&Slot> {
-        self.all.get((link.0 as usize).checked_sub(1)?)
+        self.all().get((link.0 as usize).checked_sub(1)?)
     }
 
-    /// Slots that nobody owns.
+    /// How many slots nobody owns.
     pub(super) fn free(&self) -> u32 {
         self.count.load(Ordering::Relaxed)
     }
@@ -237,5 +254,12 @@ impl Slots {
                 Err(now) => head = now,
             }
         }
+    }
+}
+
+impl Drop for Slots {
+    fn drop(&mut self) {
+        // SAFETY: from a box by the type's invariant, at the end of its one owner.
+        drop(unsafe { Box::from_raw(self.all.as_ptr()) });
     }
 }

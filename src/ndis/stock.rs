@@ -1,4 +1,4 @@
-#![expect(unsafe_code, reason = "puts slots back")]
+#![expect(unsafe_code, reason = "gives slots out, and puts them back")]
 
 use super::{
     frame::Frame,
@@ -7,12 +7,14 @@ use super::{
     slots::{Run, Slot},
     status::{Error, Result},
 };
+use core::ptr::NonNull;
 
 /// Frame buffers at hand for frames that are made one after the other; what is left goes back.
 ///
 /// # Invariants
 ///
-/// From `first` to the `last`, slots are linked that are this stock's alone, and nothing follows.
+/// From `first` to `last`, where there is a `first`, slots of `buffers` are linked that are this
+/// stock's alone, and nothing follows.
 pub struct Stock<'b> {
     buffers: &'b FrameBuffers,
     first: Option<&'b Slot>,
@@ -33,8 +35,9 @@ impl<'b> Stock<'b> {
         if self.first.is_none()
             && let Ok(Run { first, last, slots }) = self.buffers.slots.take(1, self.wanted.max(1))
         {
-            // SAFETY: the end of a run that is this stock's alone; nothing follows.
+            // SAFETY: nothing is to follow.
             unsafe { last.set_next(None) };
+            // INVARIANT: just taken, and nothing follows.
             (self.first, self.last) = (Some(first), Some(last));
             self.wanted = self.wanted.saturating_sub(slots);
         }
@@ -52,8 +55,12 @@ impl<'b> Stock<'b> {
         let slot = self.first.filter(|_| length > 0)?;
         // SAFETY: the slot is this stock's alone, and lends its bytes here alone.
         let bytes = unsafe { slot.bytes(self.buffers.layout().backfill, length as usize) }?;
+        let bytes = NonNull::from(bytes);
+        // INVARIANT: the stock goes on behind the slot, which is not its own any more.
         self.first = slot.next();
-        // SAFETY: the slot was this stock's, which has just given it up; these are its bytes.
+        // SAFETY:
+        // 1. The slot was this stock's alone until just now.
+        // 2. These are its bytes, as many, from the backfill on.
         unsafe { FreshFrame::fill(self.buffers, slot, length, bytes, fill) }.ok()
     }
 
@@ -84,12 +91,14 @@ impl<'b> Stock<'b> {
             self.take();
             Run::of(self.next().ok_or(Error::Exhausted)?)
         };
-        Frame::fill(self.buffers, run, length, fill)
+        // SAFETY: of these buffers; taken just now, from them or from this stock.
+        unsafe { Frame::fill(self.buffers, run, length, fill) }
     }
 
-    /// The next slot that is at hand.
+    /// The next slot that is at hand, which is the caller's alone.
     fn next(&mut self) -> Option<&'b Slot> {
         let slot = self.first?;
+        // INVARIANT: the stock goes on behind the slot, which is not its own any more.
         self.first = slot.next();
         Some(slot)
     }
@@ -127,7 +136,7 @@ impl<'b> Stock<'b> {
                 slot = next;
             }
             self.wanted = self.wanted.saturating_add(slots);
-            // SAFETY: this stock's alone, by its invariant, and given up.
+            // SAFETY: of these slots, this stock's alone by its invariant, and given up.
             unsafe { self.buffers.slots.put_back(Run { first, last, slots }) };
         }
     }

@@ -215,7 +215,13 @@ impl<T> Inner<T> {
         &self.value
     }
 
-    /// Counts `count` more owners.
+    /// Whether many owners may be added at once: the count is below the half of what it holds, where
+    /// owners one by one would not bring it in centuries.
+    pub(super) fn has_room(&self) -> bool {
+        self.owners.load(Ordering::Relaxed) <= usize::MAX / 2
+    }
+
+    /// Counts `count` more owners: one, or up to [`u32::MAX`] where [`Inner::has_room`].
     pub(super) fn add_owners(&self, count: usize) {
         // Relaxed: a new owner comes from an old one, which keeps the value alive meanwhile.
         self.owners.fetch_add(count, Ordering::Relaxed);

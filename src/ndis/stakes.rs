@@ -24,20 +24,23 @@ unsafe impl<T: Staked + Send + Sync> Send for Stakes<T> {}
 unsafe impl<T: Staked + Send + Sync> Sync for Stakes<T> {}
 
 impl<T: Staked> Stakes<T> {
-    /// `count` stakes, but at least one.
+    /// `count` stakes, but at least one; one alone where the value has owners past all measure, as
+    /// only owners that were forgotten make it.
     #[must_use]
     pub fn new(owner: &Shared<T>, count: u32) -> Self {
-        let others = (count as usize).saturating_sub(1);
         // SAFETY: alive while there is the owner.
-        unsafe { owner.inner.as_ref() }.add_owners(others.wrapping_add(1));
+        let inner = unsafe { owner.inner.as_ref() };
+        let others = if inner.has_room() { count.saturating_sub(1) as usize } else { 0 };
+        inner.add_owners(others.wrapping_add(1));
         // INVARIANT: counted just now.
         Self { inner: owner.inner, others }
     }
 
     /// Parts one from the others; `None` if there are no others.
     pub fn part(&mut self) -> Option<Stake<T>> {
+        // INVARIANT: the owner that is parted is not counted here any more.
         self.others = self.others.checked_sub(1)?;
-        // SAFETY: one of those that were here.
+        // SAFETY: the owner that was here until just now.
         Some(unsafe { Stake::from_inner(self.inner) })
     }
 
@@ -68,7 +71,7 @@ impl<T: Staked> Stakes<T> {
 
 impl<T: Staked> From<Stake<T>> for Stakes<T> {
     fn from(stake: Stake<T>) -> Self {
-        // INVARIANT: the owner that is given up is counted here.
+        // INVARIANT: the owner that is given up is the one here.
         Self { inner: stake.into_inner(), others: 0 }
     }
 }

@@ -58,7 +58,8 @@ impl<'p, T> NetBufferList<'p, T> {
         }
         // SAFETY:
         // - The pool pairs lists with NET_BUFFERs and has no data of its own.
-        // - Both context sizes are multiples of MEMORY_ALLOCATION_ALIGNMENT.
+        // - Both context sizes are multiples of MEMORY_ALLOCATION_ALIGNMENT: the pools' invariant, and
+        //   how `CONTEXT_SIZE` is made.
         // - The chain describes the frame's buffers: backfill, then at least `length` bytes.
         let raw = unsafe {
             sys::NdisAllocateNetBufferAndNetBufferList(
@@ -89,7 +90,8 @@ impl<'p, T> NetBufferList<'p, T> {
         let first = NetBuffer::allocate(&pools.net_buffers, &frame)?;
         // SAFETY:
         // - The pool's lists come without NET_BUFFERs.
-        // - Both context sizes are multiples of MEMORY_ALLOCATION_ALIGNMENT.
+        // - Both context sizes are multiples of MEMORY_ALLOCATION_ALIGNMENT: the pools' invariant, and
+        //   how `CONTEXT_SIZE` is made.
         let raw = unsafe {
             sys::NdisAllocateNetBufferList(
                 pools.many_frames.as_raw(),

@@ -144,6 +144,10 @@ impl Drop for NetBufferPool {
 /// Everything that one filter module originates lists from; `T` is the ticket of each list.
 ///
 /// Field order is the order of frees.
+///
+/// # Invariants
+///
+/// `sizes.context_backfill` is a multiple of `MEMORY_ALLOCATION_ALIGNMENT`.
 pub struct Pools<T> {
     pub(super) one_frame: NetBufferListPool,
     pub(super) many_frames: NetBufferListPool,
@@ -180,17 +184,22 @@ impl<T> Pools<T> {
     /// What was made before is freed.
     ///
     /// - [`Error::Resources`].
-    /// - [`Error::InvalidLength`]: frame buffers that hold nothing.
+    /// - [`Error::InvalidLength`]: frame buffers that hold nothing, or a context backfill that is no
+    ///   multiple of `MEMORY_ALLOCATION_ALIGNMENT`.
     pub(super) fn new(handle: FilterHandle, sizes: PoolSizes) -> Result<Self> {
+        if !usize::from(sizes.context_backfill).is_multiple_of(MEMORY_ALLOCATION_ALIGNMENT) {
+            return Err(Error::InvalidLength);
+        }
         let context_size =
             Self::CONTEXT_SIZE.checked_add(sizes.context_backfill).ok_or(Error::Resources)?;
         Ok(Self {
+            // INVARIANT: a multiple of the alignment, as just checked.
+            sizes,
             one_frame: NetBufferListPool::new(handle, true, context_size)?,
             many_frames: NetBufferListPool::new(handle, false, context_size)?,
             net_buffers: NetBufferPool::new(handle)?,
             buffers: FrameBuffers::new(handle, sizes.frames)?,
             handle,
-            sizes,
             tickets: PhantomData,
         })
     }

@@ -156,7 +156,11 @@ impl Module for FilterModule {
         self.pass_up(indication, passing);
     }
 
-    fn receive_borrowed(&self, indication: &BorrowedIndication<'_>, passing: Option<&Passing<'_>>) {
+    fn receive_borrowed(
+        &self,
+        indication: &mut BorrowedIndication<'_>,
+        passing: Option<&Passing<'_>>,
+    ) {
         self.pass_up_borrowed(indication, passing);
     }
 

@@ -46,7 +46,7 @@ impl FilterModule {
 
     pub(super) fn pass_up_borrowed(
         &self,
-        indication: &BorrowedIndication<'_>,
+        indication: &mut BorrowedIndication<'_>,
         passing: Option<&Passing<'_>>,
     ) {
         self.look_up_borrowed(indication, passing.copied());
@@ -54,7 +54,11 @@ impl FilterModule {
 
     /// Lists are lent for want of resources, which is rare; see [`Self::look_down`].
     #[inline(never)]
-    fn look_up_borrowed(&self, indication: &BorrowedIndication<'_>, passing: Option<Passing<'_>>) {
+    fn look_up_borrowed(
+        &self,
+        indication: &mut BorrowedIndication<'_>,
+        passing: Option<Passing<'_>>,
+    ) {
         match passing {
             Some(passing) => {
                 self.copy(true, indication.lists());

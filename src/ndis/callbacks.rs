@@ -287,8 +287,8 @@ pub(super) unsafe extern "C" fn receive<F: Filter>(
             let lists = ReceiveIndication::new(attached.handle(), lists, port, count, flags);
             attached.module.receive(lists, passing.as_ref());
         } else {
-            let lists = BorrowedIndication::new(attached.handle(), lists, port, count, flags);
-            attached.module.receive_borrowed(&lists, passing.as_ref());
+            let mut lists = BorrowedIndication::new(attached.handle(), lists, port, count, flags);
+            attached.module.receive_borrowed(&mut lists, passing.as_ref());
         }
     }
 }

@@ -127,7 +127,11 @@ pub trait Module: Send + Sync + Sized + 'static {
     /// # IRQL
     ///
     /// `<= DISPATCH_LEVEL`.
-    fn receive_borrowed(&self, indication: &BorrowedIndication<'_>, passing: Option<&Passing<'_>>) {
+    fn receive_borrowed(
+        &self,
+        indication: &mut BorrowedIndication<'_>,
+        passing: Option<&Passing<'_>>,
+    ) {
         if let Some(passing) = passing {
             indication.forward(passing);
         }

@@ -171,7 +171,7 @@ impl ReceiveIndication<'_> {
     /// That of FilterReceiveNetBufferLists, with no lock held.
     ///
     /// Follows NdisFIndicateReceiveNetBufferLists.
-    pub fn forward(self, passing: &Passing<'_>) {
+    pub fn forward(mut self, passing: &Passing<'_>) {
         if passing.handle() == self.lists.handle {
             self.lists.forward(passing);
             mem::forget(self);
@@ -239,7 +239,8 @@ impl BorrowedIndication<'_> {
         self.lists.lists()
     }
 
-    /// Passes the lists up as they are; they are back when this returns.
+    /// Passes the lists up as they are; they are back when this returns, and whoever has looked at
+    /// them looks anew: the drivers above may write to them meanwhile.
     ///
     /// On the word of another module they are not passed.
     ///
@@ -248,12 +249,14 @@ impl BorrowedIndication<'_> {
     /// That of FilterReceiveNetBufferLists, with no lock held.
     ///
     /// Follows NdisFIndicateReceiveNetBufferLists.
-    pub fn forward(&self, passing: &Passing<'_>) {
+    pub fn forward(&mut self, passing: &Passing<'_>) {
         if passing.handle() != self.handle {
             return;
         }
-        // SAFETY: the module is running, and the lists are passed up as they came, with the count
-        // and flags that NDIS gave.
+        // SAFETY:
+        // - The module is running.
+        // - The lists are passed up as they came, with the count and flags that NDIS gave; nobody
+        //   looks at them meanwhile, for they are borrowed.
         unsafe {
             sys::NdisFIndicateReceiveNetBufferLists(
                 self.handle.as_raw(),

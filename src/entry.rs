@@ -3,7 +3,7 @@
 use crate::{
     filter::{Framecast, adapters::Adapters, copying::Copying},
     ndis::{
-        ControlDevice, CountedString, DeviceNames, Driver, DriverObject, FilterNames, LastDeadline,
+        ControlDevice, CountedString, DeviceNames, Driver, DriverObject, FilterNames,
         PartialCancelId, Registration, Result, Shared,
     },
     utf16,
@@ -25,11 +25,8 @@ const CONTROL: DeviceNames = DeviceNames {
 };
 
 /// The loaded driver: its control device, which keeps it registered.
-///
-/// Field order is the order of ends.
 struct LoadedFramecast {
     _control: ControlDevice<Framecast, Framecast>,
-    _deadlines: LastDeadline,
 }
 
 impl Driver for LoadedFramecast {
@@ -41,7 +38,7 @@ impl Driver for LoadedFramecast {
         })?;
         let registration = Registration::new(object, &NAMES, framecast.clone())?;
         let control = ControlDevice::new(registration, &CONTROL, framecast)?;
-        Ok(Self { _control: control, _deadlines: LastDeadline::default() })
+        Ok(Self { _control: control })
     }
 }
 

@@ -100,16 +100,15 @@ unsafe extern "C" fn due<T: Work>(
     }
 }
 
-/// Waits, at its end, for every procedure of a [`Deadline`] that is still running: what a driver
-/// drops last.
+/// Waits for every procedure of a [`Deadline`] that is still running: what a driver does last, when
+/// no deadline is left.
 ///
-/// Follows KeFlushQueuedDpcs, at `PASSIVE_LEVEL`.
-#[derive(Default)]
-pub struct LastDeadline(());
-
-impl Drop for LastDeadline {
-    fn drop(&mut self) {
-        // SAFETY: drivers are unloaded at PASSIVE_LEVEL.
-        unsafe { sys::KeFlushQueuedDpcs() };
-    }
+/// # IRQL
+///
+/// `PASSIVE_LEVEL`.
+///
+/// Follows KeFlushQueuedDpcs.
+pub fn wait_for_deadlines() {
+    // SAFETY: PASSIVE_LEVEL by the function's contract.
+    unsafe { sys::KeFlushQueuedDpcs() };
 }

@@ -356,7 +356,7 @@ macro_rules! driver_entry {
         mod image {
             use super::*;
             use wdk_sys::{DRIVER_OBJECT, NTSTATUS, PCUNICODE_STRING};
-            use $crate::ndis::{Driver, DriverObject, SpinLock, Status};
+            use $crate::ndis::{Driver, DriverObject, SpinLock, Status, wait_for_deadlines};
 
             static DRIVER: SpinLock<Option<$driver>> = SpinLock::new(None);
 
@@ -383,7 +383,10 @@ macro_rules! driver_entry {
                         drop(none);
                         Status::SUCCESS.as_raw()
                     }
-                    Err(error) => Status::from(error).as_raw(),
+                    Err(error) => {
+                        wait_for_deadlines();
+                        Status::from(error).as_raw()
+                    }
                 }
             }
 
@@ -391,6 +394,7 @@ macro_rules! driver_entry {
                 // Out of the lock first: what unloading calls is called at PASSIVE_LEVEL.
                 let driver = DRIVER.with(Option::take);
                 drop(driver);
+                wait_for_deadlines();
             }
         }
     };

@@ -20,6 +20,8 @@
 //! What types cannot say is what [`core::mem::forget`] does: a request that is forgotten is never
 //! answered, a [`Running`] that is forgotten keeps its module from pausing, and a list that is
 //! forgotten is lost, which NDIS notices when its pool is freed. None of these makes Rust unsound.
+//! Nor can they say that an image stays: a [`Registration`], a [`ControlDevice`] or a [`Deadline`]
+//! that is forgotten outlives it. A [`Driver`] keeps what it loads, and drops it.
 //!
 //! ```text
 //!             NDIS                               this layer                       a filter
@@ -80,7 +82,7 @@ pub use arrival::Arrival;
 pub use attach::Attachment;
 pub use chain::NetBufferListQueue;
 pub use clock::{TIME_UNIT_NANOSECONDS, system_time};
-pub use deadline::{Deadline, LastDeadline};
+pub use deadline::{Deadline, wait_for_deadlines};
 pub use device::{ControlDevice, Device, DeviceNames};
 pub use dispatch_level::at_dispatch_level;
 pub use driver::{

@@ -29,10 +29,11 @@ pub(super) trait Drained {
 ///
 /// # Invariants
 ///
-/// `word` is the number of users times [`ONE`], plus [`OPEN`] or [`REPLACING`] or neither.
+/// - `word` is the number of users times [`ONE`], plus [`OPEN`] or [`REPLACING`] or neither.
 /// - `value` is read only by users, and written only under [`REPLACING`], with no user.
 /// - `value` is full while the gate is open or has users.
-/// - `drained` is written only by the one [`Closing`], and read only by the user who is the last.
+/// - `drained` is written only by the one [`Closing`], and read only by the user who is the last; the
+///   gate opens again only after that.
 pub(super) struct Gate<T, D> {
     word: AtomicUsize,
     value: UnsafeCell<Option<T>>,
@@ -93,7 +94,8 @@ impl<T, D: Drained> Gate<T, D> {
         self.word.load(Ordering::Acquire) >= ONE
     }
 
-    /// Lets `replace` change the value while nobody is inside, and opens the gate on success.
+    /// Lets `replace` change the value while nobody is inside, and opens the gate on success; after
+    /// a [`Gate::close`], when it is known to be drained.
     ///
     /// # IRQL
     ///
@@ -185,7 +187,8 @@ impl<T, D: Drained> Gate<T, D> {
     /// Ends `count` users; runs the completion if they were the last behind a closed gate.
     fn leave_and_complete(&self, count: usize) {
         if self.leave(count) {
-            // SAFETY: the last user of a closed gate reads the completion alone.
+            // SAFETY: the last user of a closed gate reads the completion alone, before there can be
+            // another `Closing`.
             let drained = unsafe { &mut *self.drained.get() }.take();
             // `self` may be gone as soon as the completion runs.
             if let Some(drained) = drained {
@@ -281,7 +284,8 @@ impl<T, D: Drained> Closing<'_, T, D> {
         // SAFETY: this is the one `Closing`, and while it counts as a user nobody is the last.
         unsafe { *gate.drained.get() = Some(drained) };
         if gate.leave(1) {
-            // SAFETY: the last user of a closed gate reads the completion alone.
+            // SAFETY: the last user of a closed gate reads the completion alone, before there can be
+            // another `Closing`.
             drop(unsafe { &mut *gate.drained.get() }.take());
             return Progress::Done;
         }

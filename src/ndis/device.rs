@@ -6,9 +6,10 @@ use super::{
     irp::{ControlRequest, Dispatched, Irp},
     memory::Shared,
     status::{Error, Result, Status},
+    sync::SpinLock,
     sys::{
         self, NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDLE, NDIS_OBJECT_HEADER, PDEVICE_OBJECT, PIRP,
-        PVOID, UCHAR,
+        UCHAR,
     },
     text::CountedString,
 };
@@ -16,7 +17,6 @@ use core::{
     ffi::c_void,
     marker::PhantomData,
     ptr::{self, NonNull},
-    sync::atomic::{AtomicPtr, Ordering},
 };
 use wdk_sys::NTSTATUS;
 
@@ -48,11 +48,7 @@ pub trait Device: Send + Sync + 'static {
     /// # IRQL
     ///
     /// `PASSIVE_LEVEL`.
-    fn control<'r>(
-        &self,
-        handle: &Shared<Self::Handle>,
-        request: ControlRequest<'r>,
-    ) -> Dispatched<'r>;
+    fn control<'r>(&self, handle: &Self::Handle, request: ControlRequest<'r>) -> Dispatched<'r>;
 }
 
 /// Names of a control device, in full.
@@ -69,23 +65,26 @@ pub struct DeviceNames {
 ///
 /// # Invariants
 ///
-/// `raw` came from NdisRegisterDeviceEx and is still registered. While it is, the device's
-/// extension points to `device`, and the driver to `registration`.
+/// `raw` and `object` came from NdisRegisterDeviceEx and are still registered, with the driver of
+/// `registration`.
 ///
 /// Follows NdisRegisterDeviceEx and NdisDeregisterDeviceEx.
 pub struct ControlDevice<D: Device, F: Filter> {
     raw: NonNull<c_void>,
-    _device: Shared<D>,
+    object: PDEVICE_OBJECT,
+    _device: PhantomData<Shared<D>>,
     _registration: Registration<F>,
 }
 
-// SAFETY: NDIS takes the handle on any processor.
+// SAFETY: NDIS takes the handle on any processor; so does the device, by its trait.
 unsafe impl<D: Device, F: Filter> Send for ControlDevice<D, F> {}
-// SAFETY: a shared device gives nothing.
+// SAFETY: a shared control device gives nothing.
 unsafe impl<D: Device, F: Filter> Sync for ControlDevice<D, F> {}
 
-/// What the device object keeps for this driver.
-type Extension = AtomicPtr<c_void>;
+/// What the device object keeps: an owner of the device, while that is registered.
+///
+/// Zeros are a lock that nobody holds, and no owner.
+type Extension<D> = SpinLock<Option<Shared<D>>>;
 
 impl<D: Device, F: Filter> ControlDevice<D, F> {
     /// Makes the device; the driver stays registered while there is one.
@@ -97,7 +96,6 @@ impl<D: Device, F: Filter> ControlDevice<D, F> {
     /// # Errors
     ///
     /// What NDIS says.
-    #[expect(clippy::needless_pass_by_value, reason = "dropped when there is no device")]
     pub fn new(
         registration: Registration<F>,
         names: &DeviceNames,
@@ -114,8 +112,8 @@ impl<D: Device, F: Filter> ControlDevice<D, F> {
             DeviceName: names.device.as_raw().cast_mut(),
             SymbolicName: names.link.as_raw().cast_mut(),
             MajorFunctions: dispatch.as_ptr().cast_mut(),
-            #[expect(clippy::cast_possible_truncation, reason = "the size of a pointer")]
-            ExtensionSize: size_of::<Extension>() as u32,
+            #[expect(clippy::cast_possible_truncation, reason = "the size of two pointers")]
+            ExtensionSize: size_of::<Extension<D>>() as u32,
             DefaultSDDLString: names.security.as_raw(),
             DeviceClassGuid: ptr::null(),
         };
@@ -133,32 +131,37 @@ impl<D: Device, F: Filter> ControlDevice<D, F> {
         };
         Status::from_raw(status).ok()?;
         let raw = NonNull::new(raw).ok_or(Error::Resources)?;
-        // INVARIANT: registered; the extension follows. Requests that come before it does find
-        // the device not ready.
-        let registered = Self { raw, _device: device.clone(), _registration: registration };
-        // SAFETY: the device object that was made just now.
-        let extension = unsafe { extension(object) }.ok_or(Error::Resources)?;
-        // Release: requests that find the device see it whole.
-        extension.store(device.as_raw(), Ordering::Release);
+        // INVARIANT: registered just now.
+        let registered = Self { raw, object, _device: PhantomData, _registration: registration };
+        // Opens that come before this find the device not ready.
+        let extension = registered.extension().ok_or(Error::Resources)?;
+        let none = extension.with(|place| place.replace(device));
+        drop(none);
         Ok(registered)
+    }
+
+    fn extension(&self) -> Option<&Extension<D>> {
+        // SAFETY: by the type's invariant a device of `new`, which stays at least as long as this.
+        unsafe { extension(self.object) }
     }
 }
 
 impl<D: Device, F: Filter> Drop for ControlDevice<D, F> {
     fn drop(&mut self) {
-        // The device that the extension points to ends after this, as a field; so does the
-        // registration.
+        // The extension may go with the device object. Whoever has the device open owns it, too.
+        let device = self.extension().and_then(|extension| extension.with(Option::take));
         // SAFETY: registered by the type's invariant, and deregistered once.
         unsafe { sys::NdisDeregisterDeviceEx(self.raw.as_ptr()) };
+        drop(device);
     }
 }
 
-/// Where the device object keeps this driver's pointer.
+/// Where the device object keeps an owner of the device.
 ///
 /// # Safety
 ///
-/// `object` is null or a device of [`ControlDevice::new`], which stays for `'o`.
-unsafe fn extension<'o>(object: PDEVICE_OBJECT) -> Option<&'o Extension> {
+/// `object` is null or a device object of [`ControlDevice::new`] with this `D`, which stays for `'o`.
+unsafe fn extension<'o, D>(object: PDEVICE_OBJECT) -> Option<&'o Extension<D>> {
     if object.is_null() {
         return None;
     }
@@ -166,7 +169,15 @@ unsafe fn extension<'o>(object: PDEVICE_OBJECT) -> Option<&'o Extension> {
     let extension = unsafe { sys::NdisGetDeviceReservedExtension(object) };
     // SAFETY: `ExtensionSize` bytes, aligned for a pointer, or null; that they are zero until
     // `new` has set them is assumed, as it is documented of every device extension.
-    unsafe { extension.cast::<Extension>().as_ref() }
+    unsafe { extension.cast::<Extension<D>>().as_ref() }
+}
+
+/// An open handle, with the device that answers it: what a file object keeps.
+///
+/// Field order is the order of ends.
+struct Opened<D: Device> {
+    handle: D::Handle,
+    device: Shared<D>,
 }
 
 /// The dispatch routines of a [`Device`].
@@ -188,29 +199,18 @@ impl<D: Device> Dispatch<D> {
         table
     };
 
-    /// The device behind a device object, as the pointer that its extension keeps.
-    ///
-    /// # Safety
-    ///
-    /// `object` is the device that the I/O manager sends a request to.
-    unsafe fn device(object: PDEVICE_OBJECT) -> PVOID {
-        // SAFETY: the device stays while a request is on its way.
-        let extension = unsafe { extension(object) };
-        // Acquire: pairs with the Release in `ControlDevice::new`.
-        extension.map_or(ptr::null_mut(), |extension| extension.load(Ordering::Acquire))
-    }
-
     unsafe extern "C" fn create(object: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
         // SAFETY: the I/O manager's own request.
         let irp = unsafe { Irp::new(irp) };
-        // SAFETY: the I/O manager's own device object.
-        let kept = unsafe { Self::device(object) };
-        // SAFETY: null or of a `Shared` that is kept as long as the device is registered.
-        let status = match unsafe { Shared::<D>::peek(kept) } {
+        // SAFETY: the device object that these routines were registered with, which stays while a
+        // request is on its way.
+        let extension = unsafe { extension::<D>(object) };
+        let device = extension.and_then(|extension| extension.with(|device| device.clone()));
+        let status = match device {
             None => Status::DEVICE_NOT_READY,
             // A name behind the device's would get past the device's security descriptor.
             Some(_) if irp.names_file() => Status::OBJECT_NAME_NOT_FOUND,
-            Some(device) => irp.open(kept, || device.open()).into(),
+            Some(device) => irp.open(|| Ok(Opened { handle: device.open()?, device })).into(),
         };
         irp.complete(status, 0).status().as_raw()
     }
@@ -218,12 +218,9 @@ impl<D: Device> Dispatch<D> {
     unsafe extern "C" fn cleanup(_object: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
         // SAFETY: the I/O manager's own request.
         let irp = unsafe { Irp::new(irp) };
-        // SAFETY: `create` put the device there, which is registered while a file is open on it.
-        let device = unsafe { irp.device::<D>() };
-        // SAFETY: `create` put a handle of this type there.
-        let handle = unsafe { irp.handle::<D::Handle>() };
-        if let (Some(device), Some(handle)) = (device, handle) {
-            device.close(&handle);
+        // SAFETY: `create` put an `Opened<D>` there, or nothing.
+        if let Some(opened) = unsafe { irp.opened::<Opened<D>>() } {
+            opened.device.close(&opened.handle);
         }
         irp.complete(Status::SUCCESS, 0).status().as_raw()
     }
@@ -231,21 +228,18 @@ impl<D: Device> Dispatch<D> {
     unsafe extern "C" fn close(_object: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
         // SAFETY: the I/O manager's own request.
         let irp = unsafe { Irp::new(irp) };
-        // SAFETY: `create` put a handle of this type there; close is its last request.
-        drop(unsafe { irp.take_handle::<D::Handle>() });
+        // SAFETY: `create` put an `Opened<D>` there, or nothing; close is the last request.
+        drop(unsafe { irp.take_opened::<Opened<D>>() });
         irp.complete(Status::SUCCESS, 0).status().as_raw()
     }
 
     unsafe extern "C" fn control(_object: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
         // SAFETY: the I/O manager's own request.
         let irp = unsafe { Irp::new(irp) };
-        // SAFETY: `create` put the device there, which is registered while a file is open on it.
-        let device = unsafe { irp.device::<D>() };
-        // SAFETY: `create` put a handle of this type there.
-        let handle = unsafe { irp.handle::<D::Handle>() };
-        let dispatched = match (device, handle) {
-            (Some(device), Some(handle)) => device.control(&handle, ControlRequest::new(irp)),
-            _ => irp.complete(Status::DEVICE_NOT_READY, 0),
+        // SAFETY: `create` put an `Opened<D>` there, or nothing.
+        let dispatched = match unsafe { irp.opened::<Opened<D>>() } {
+            Some(opened) => opened.device.control(&opened.handle, ControlRequest::new(irp)),
+            None => irp.complete(Status::DEVICE_NOT_READY, 0),
         };
         dispatched.status().as_raw()
     }

@@ -80,53 +80,34 @@ impl Irp {
         })
     }
 
-    /// Puts what `open` makes into the file object, and `device` beside it, for [`Irp::device`].
-    pub(super) fn open<H>(&self, device: PVOID, open: impl FnOnce() -> Result<H>) -> Result {
+    /// Puts what `open` makes into the file object.
+    pub(super) fn open<H>(&self, open: impl FnOnce() -> Result<H>) -> Result {
         let file = self.file().ok_or(Error::Other(Status::INVALID_PARAMETER))?;
-        let handle = Shared::try_new(open()?)?;
+        let opened = Shared::try_new(open()?)?;
         // SAFETY: the file object of an open that this driver has not completed.
-        unsafe { (*file.as_ptr()).FsContext = handle.into_raw() };
-        // SAFETY: as above.
-        unsafe { (*file.as_ptr()).FsContext2 = device };
+        unsafe { (*file.as_ptr()).FsContext = opened.into_raw() };
         Ok(())
     }
 
-    /// The device that the file object was opened on.
-    ///
-    /// # Safety
-    ///
-    /// [`Irp::open`] was given a pointer of [`Shared::as_raw`] to a `D` that stays while a file is
-    /// open on it, or was not called.
-    pub(super) unsafe fn device<'o, D>(&self) -> Option<&'o D> {
-        let file = self.file()?;
-        // SAFETY: the I/O manager keeps the file object while the request lives.
-        let kept = unsafe { (*file.as_ptr()).FsContext2 };
-        // SAFETY: the caller's promise.
-        unsafe { Shared::peek(kept) }
-    }
-
-    /// The handle in the file object.
+    /// What is in the file object.
     ///
     /// # Safety
     ///
     /// [`Irp::open`] put an `H` there, or nothing.
-    pub(super) unsafe fn handle<H>(&self) -> Option<Shared<H>> {
+    pub(super) unsafe fn opened<H>(&self) -> Option<Shared<H>> {
         let file = self.file()?;
         // SAFETY: the I/O manager keeps the file object while the request lives.
         let kept = unsafe { (*file.as_ptr()).FsContext };
-        // SAFETY: from `into_raw` of this type, and kept there: the count is set right below.
-        let handle = unsafe { Shared::<H>::from_raw(kept) }?;
-        let clone = handle.clone();
-        mem::forget(handle);
-        Some(clone)
+        // SAFETY: from `into_raw` of this type by the caller's promise, and kept there.
+        unsafe { Shared::clone_raw(kept) }
     }
 
-    /// Takes the handle out of the file object.
+    /// Takes what is in the file object out of it.
     ///
     /// # Safety
     ///
-    /// As for [`Irp::handle`]; no other request of this file object is on its way.
-    pub(super) unsafe fn take_handle<H>(&self) -> Option<Shared<H>> {
+    /// As for [`Irp::opened`]; no other request of this file object is on its way.
+    pub(super) unsafe fn take_opened<H>(&self) -> Option<Shared<H>> {
         let file = self.file()?;
         // SAFETY: the I/O manager keeps the file object while the request lives.
         let place = unsafe { &raw mut (*file.as_ptr()).FsContext };

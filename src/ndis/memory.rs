@@ -115,6 +115,7 @@ impl Drop for Block {
 ///
 /// `inner` points to a live allocation whose count is the number of `Shared`s, those that
 /// [`Shared::into_raw`] took apart included.
+#[repr(transparent)]
 pub struct Shared<T> {
     pub(super) inner: NonNull<Inner<T>>,
 }
@@ -194,6 +195,18 @@ impl<T> Shared<T> {
     pub(super) unsafe fn from_raw(raw: *mut core::ffi::c_void) -> Option<Self> {
         // INVARIANT: the count still holds the owner that was taken apart.
         NonNull::new(raw.cast()).map(|inner| Self { inner })
+    }
+
+    /// One owner more of the value behind a pointer of [`Shared::into_raw`].
+    ///
+    /// # Safety
+    ///
+    /// `raw` is null or came from [`Shared::into_raw`] of the same type, and has not been put
+    /// together since.
+    pub(super) unsafe fn clone_raw(raw: *mut core::ffi::c_void) -> Option<Self> {
+        // SAFETY: the caller's promise; the owner is not dropped here.
+        let owner = mem::ManuallyDrop::new(unsafe { Self::from_raw(raw) }?);
+        Some(Self::clone(&owner))
     }
 
     /// Looks at the value behind a pointer of [`Shared::into_raw`].

@@ -6,7 +6,7 @@ use crate::{
     filter::{Framecast, module::FilterModule, state::State},
     ndis::{
         ControlRequest, Device, Dispatched, Error, FrameBuffers, NDIS_VERSION, Pools, Result,
-        Shared, Status,
+        Status,
     },
 };
 use protocol::{
@@ -27,7 +27,7 @@ impl Device for Framecast {
         client.close(self);
     }
 
-    fn control<'r>(&self, client: &Shared<Client>, request: ControlRequest<'r>) -> Dispatched<'r> {
+    fn control<'r>(&self, client: &Client, request: ControlRequest<'r>) -> Dispatched<'r> {
         match check(&request) {
             Ok(Request::Version) => request.reply(version),
             Ok(Request::Adapters) => request.reply(|output| self.list(output)),

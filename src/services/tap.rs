@@ -80,7 +80,7 @@ impl Cancel for Cancellation {
 /// Starts the handle's tap.
 pub fn start<'r>(
     framecast: &Framecast,
-    client: &Shared<Client>,
+    client: &Client,
     request: ControlRequest<'r>,
 ) -> Dispatched<'r> {
     let tap = match Tap::read(framecast, &request) {
@@ -112,7 +112,7 @@ pub fn start<'r>(
 /// Reads what the handle's tap has copied, now or when there is enough.
 pub fn read<'r>(
     framecast: &Framecast,
-    client: &Shared<Client>,
+    client: &Client,
     request: ControlRequest<'r>,
 ) -> Dispatched<'r> {
     let Some(tap) = client.tap() else { return framecast.refuse(request, Status::NOT_FOUND) };
@@ -133,7 +133,7 @@ pub fn read<'r>(
 /// Ends the handle's tap.
 pub fn stop<'r>(
     framecast: &Framecast,
-    client: &Shared<Client>,
+    client: &Client,
     request: ControlRequest<'r>,
 ) -> Dispatched<'r> {
     let Some(tap) = client.take_tap() else { return framecast.refuse(request, Status::NOT_FOUND) };

@@ -113,28 +113,21 @@ fn check(request: &ControlRequest<'_>) -> Result<Request, Status> {
     if header.version != PROTOCOL_VERSION {
         return Err(Status::REVISION_MISMATCH);
     }
-    let bare = matches!(
-        kind,
-        Request::Version
-            | Request::Adapters
-            | Request::TapRead
-            | Request::TapStop
-            | Request::Mirrors
-    );
-    if header.reserved != 0 || (bare && !rest.is_empty()) {
+    // Whether something follows the header, and the fixed part of the answer.
+    let (has_more, least) = match kind {
+        Request::Version => (false, size_of::<VersionReply>()),
+        Request::Adapters => (false, size_of::<AdaptersReply>()),
+        Request::Counters => (true, size_of::<CountersReply>()),
+        Request::Inject => (true, size_of::<InjectReply>()),
+        Request::TapStart => (true, size_of::<TapReply>()),
+        Request::TapRead | Request::TapStop => (false, size_of::<TapBatch>()),
+        Request::MirrorAdd => (true, size_of::<MirrorReply>()),
+        Request::MirrorRemove => (true, 0),
+        Request::Mirrors => (false, size_of::<MirrorsReply>()),
+    };
+    if header.reserved != 0 || (!has_more && !rest.is_empty()) {
         return Err(Status::INVALID_PARAMETER);
     }
-    let least = match kind {
-        Request::Version => size_of::<VersionReply>(),
-        Request::Adapters => size_of::<AdaptersReply>(),
-        Request::Counters => size_of::<CountersReply>(),
-        Request::Inject => size_of::<InjectReply>(),
-        Request::TapStart => size_of::<TapReply>(),
-        Request::TapRead | Request::TapStop => size_of::<TapBatch>(),
-        Request::MirrorAdd => size_of::<MirrorReply>(),
-        Request::MirrorRemove => 0,
-        Request::Mirrors => size_of::<MirrorsReply>(),
-    };
     if request.output_length() < least { Err(Status::BUFFER_TOO_SMALL) } else { Ok(kind) }
 }
 

@@ -83,9 +83,8 @@ impl Plan {
 
 /// Rounds a need up to the alignment, or down to what NDIS' 16-bit sizes leave for it.
 fn context_backfill(need: u32, own_context: u16) -> u16 {
-    let left = u16::MAX.saturating_sub(own_context);
-    let most = left.saturating_sub(left.checked_rem(16).unwrap_or(0));
-    let rounded =
-        need.checked_next_multiple_of(ALIGNMENT).and_then(|need| u16::try_from(need).ok());
-    rounded.unwrap_or(most).min(most)
+    let left = u32::from(u16::MAX.saturating_sub(own_context));
+    let most = left.saturating_sub(left % ALIGNMENT);
+    let rounded = need.checked_next_multiple_of(ALIGNMENT).unwrap_or(most).min(most);
+    u16::try_from(rounded).unwrap_or_default()
 }

@@ -30,6 +30,10 @@ impl<'h, T> Arrival<'h, T> {
     ///
     /// Its buffers go back with those of the others: see
     /// [`Homecoming::settle`](super::Homecoming::settle).
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`.
     #[must_use]
     pub fn into_ticket(self) -> T {
         let mut this = ManuallyDrop::new(self);

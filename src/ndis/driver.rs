@@ -294,8 +294,8 @@ impl<F: Filter> Drop for Registration<F> {
     }
 }
 
-/// Handlers that would only pass on what passes without them are left out, but for those that
-/// NDIS wants in pairs and those that a pause needs.
+/// The handlers that a [`Module`] has a say in, and those that NDIS wants beside them. What others
+/// would pass on passes without them.
 fn characteristics<F: Filter>(names: &FilterNames) -> NDIS_FILTER_DRIVER_CHARACTERISTICS {
     let [major_ndis, minor_ndis] = NDIS_VERSION;
     let [major_driver, minor_driver] = names.version;

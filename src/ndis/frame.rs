@@ -106,14 +106,12 @@ impl<'b> Frame<'b> {
     }
 
     /// Bytes of the frame.
-    #[must_use]
-    pub const fn length(&self) -> u32 {
+    pub(super) const fn length(&self) -> u32 {
         self.length
     }
 
     /// Bytes in front of the frame: the DataOffset of its NET_BUFFER.
-    #[must_use]
-    pub const fn backfill(&self) -> u32 {
+    pub(super) const fn backfill(&self) -> u32 {
         self.buffers.layout().backfill
     }
 

@@ -79,8 +79,7 @@ impl FrameBuffers {
     }
 
     /// How the buffers are laid out.
-    #[must_use]
-    pub const fn layout(&self) -> FrameLayout {
+    pub(super) const fn layout(&self) -> FrameLayout {
         self.layout
     }
 

@@ -41,14 +41,18 @@ impl<'g, T> Homecoming<'g, T> {
         origin: &'g Origin<T>,
         count: usize,
     ) -> Option<Self> {
-        // SAFETY: the caller's promise.
+        // SAFETY: as many were lent, by the caller's promise, and each comes back once.
         let loan = unsafe { origin.gate().homecoming(count) };
         let pools = NonNull::from(loan.value()?);
-        // INVARIANT: the caller's promise.
+        // INVARIANT: the caller's promise; the loan keeps the pools, and no list is freed yet.
         Some(Self { head, buffers: None, pools, _loan: loan })
     }
 
     /// The next list.
+    ///
+    /// # IRQL
+    ///
+    /// `<= DISPATCH_LEVEL`.
     #[expect(clippy::should_implement_trait, reason = "each list borrows the homecoming")]
     pub fn next(&mut self) -> Option<Arrival<'_, T>> {
         if self.head.is_null() {
@@ -58,6 +62,10 @@ impl<'g, T> Homecoming<'g, T> {
     }
 
     /// The next list, if it is `wanted`.
+    ///
+    /// # IRQL
+    ///
+    /// That of `wanted`.
     pub fn next_if(
         &mut self,
         wanted: impl FnOnce(&NetBufferList<'_, T>) -> bool,
@@ -73,11 +81,15 @@ impl<'g, T> Homecoming<'g, T> {
             unsafe { link_first(list.into_raw(), &mut self.head) };
             return None;
         }
-        // SAFETY: the buffers are of frames of these pools, whose lists are freed.
+        // SAFETY: the buffers are of frames of these pools, whose lists are freed, by the invariant.
         Some(unsafe { Arrival::new(list, &mut self.buffers) })
     }
 
     /// Gives the buffers of the lists back that have been freed.
+    ///
+    /// # IRQL
+    ///
+    /// Any.
     pub fn settle(&mut self) {
         let Some(frame) = self.buffers.take() else { return };
         // SAFETY: there by the type's invariant.

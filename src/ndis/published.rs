@@ -108,6 +108,10 @@ impl<T> Published<T> {
     }
 
     /// Whether there is no value: one load.
+    ///
+    /// # IRQL
+    ///
+    /// Any.
     pub fn is_none(&self) -> bool {
         // Relaxed: as in `read`.
         self.current.load(Ordering::Relaxed) == NONE

@@ -23,7 +23,7 @@ impl Link {
 ///
 /// # Invariants
 ///
-/// - `data` is the start of `size` bytes that are initialised and that nobody else touches, and
+/// - `data` is the start of `size` bytes that are initialised, and nobody's but the slot's owner's;
 ///   `mdl` describes exactly these.
 /// - `next` is null, or a slot of the same [`Slots`].
 pub(super) struct Slot {
@@ -69,7 +69,8 @@ impl Slot {
     ///
     /// # Safety
     ///
-    /// The slot is the caller's alone, and lends its bytes once at a time.
+    /// For as long as the result is used, the slot is the caller's alone, and lends these bytes to
+    /// nobody else.
     #[expect(clippy::mut_from_ref, reason = "the caller is the slot's one owner")]
     pub(super) unsafe fn bytes(&self, offset: u32, length: usize) -> Option<&mut [u8]> {
         let start = usize::try_from(offset).ok()?;
@@ -79,7 +80,8 @@ impl Slot {
         }
         // SAFETY: within the slot, as just checked.
         let start = unsafe { self.data.add(start) };
-        // SAFETY: initialised by the type's invariant, and borrowed once by the caller's promise.
+        // SAFETY: within the slot, initialised by the type's invariant, and borrowed once by the
+        // caller's promise.
         Some(unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), length) })
     }
 }
@@ -144,7 +146,7 @@ impl Slots {
             Self { all, head: AtomicU64::new(number.into()), count: AtomicU32::new(number) };
         let mut before: Option<&Slot> = None;
         for slot in slots.all() {
-            // SAFETY: both are of these slots.
+            // SAFETY: the one before is of these slots.
             unsafe { slot.set_next(before) };
             before = Some(slot);
         }
@@ -244,7 +246,7 @@ impl Slots {
         self.count.fetch_add(slots, Ordering::Relaxed);
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
-            // SAFETY: both are of these slots.
+            // SAFETY: links lead to these slots.
             unsafe { last.set_next(self.get(link_of(head))) };
             let after = head_after(head, first.link);
             // Release: whoever takes them sees their links, and that their bytes are done with.

@@ -129,7 +129,7 @@ pub type Result<T = (), E = Error> = core::result::Result<T, E>;
 /// Whether something is done, or will tell when it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Progress {
+pub(super) enum Progress {
     /// Done.
     Done,
     /// Its completion follows.

@@ -45,6 +45,10 @@ impl<'b> Stock<'b> {
 
     /// As [`Stock::gather`], where a buffer is at hand, and one is enough; else `None`, and none if
     /// `fill` has not filled it.
+    ///
+    /// # IRQL
+    ///
+    /// That of `fill`.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once for each frame: it stays in registers")]
     pub fn gather_at_hand(
@@ -104,6 +108,10 @@ impl<'b> Stock<'b> {
     }
 
     /// As [`Stock::gather_at_hand`], of `bytes`.
+    ///
+    /// # IRQL
+    ///
+    /// Any.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "once for each frame: it stays in registers")]
     pub fn copy_at_hand(&mut self, bytes: &[u8]) -> Option<Frame<'b>> {

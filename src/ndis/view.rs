@@ -1,4 +1,5 @@
-//! Lists that others own, to be looked at for the length of a call: never written, never kept.
+//! Lists to be looked at for the length of a call, other drivers' or our own on their way out: never
+//! written, never kept.
 #![expect(unsafe_code, reason = "reads NET_BUFFER_LISTs and the memory of their MDLs")]
 
 use super::{
@@ -48,7 +49,7 @@ impl<'c> Iterator for Lists<'c> {
     }
 }
 
-/// A NET_BUFFER_LIST of another driver's.
+/// A NET_BUFFER_LIST that is looked at.
 ///
 /// # Invariants
 ///
@@ -162,7 +163,7 @@ impl<'c> Iterator for FrameViews<'c> {
     }
 }
 
-/// A frame of another driver's, in however many MDLs.
+/// A frame that is looked at, in however many MDLs.
 ///
 /// # Invariants
 ///
@@ -170,7 +171,7 @@ impl<'c> Iterator for FrameViews<'c> {
 ///   locked for as long, and `length` bytes of data.
 /// - The frame's first `near` bytes are mapped from `start` on: all of it where it lies in one MDL
 ///   that is mapped, as most do.
-/// - `place` is an MDL of the chain and where in the chain its first byte is.
+/// - `place`, where there is one, is an MDL of the chain and where in the chain its first byte is.
 pub struct FrameView<'c> {
     buffer: NonNull<NET_BUFFER>,
     length: u32,
@@ -277,9 +278,11 @@ impl FrameView<'_> {
     ///
     /// # Safety
     ///
-    /// As many bytes are mapped there.
+    /// As many bytes are mapped there, or there are none.
     unsafe fn copy(from: *const u8, into: &mut [u8]) {
-        // SAFETY: mapped by the caller's promise; `into` is a live slice of as many bytes.
+        // SAFETY:
+        // - Mapped by the caller's promise.
+        // - `into` is of as many bytes, and borrowed alone: a frame's bytes lie elsewhere.
         unsafe { ptr::copy_nonoverlapping(from, into.as_mut_ptr(), into.len()) };
     }
 

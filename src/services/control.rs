@@ -1,7 +1,6 @@
 //! The control device: reads requests, refuses bad ones, and gives the rest to their service.
 
-use super::inject;
-use super::{client::Client, mirror, tap, ticket::Ticket};
+use super::{client::Client, inject, mirror, tap, ticket::Ticket};
 use crate::{
     filter::{Framecast, module::FilterModule, state::State},
     ndis::{

@@ -35,20 +35,22 @@ const KEY: usize = 56;
 /// What a key is multiplied with: odd, so that unlike words stay unlike.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Frames that are remembered at a time.
+/// Frames that are remembered at a time: a power of two.
 const PLACES: usize = 64;
 
 /// The bits of a place that are of the sum.
 const SUM: u64 = !0xFF_FFFF;
 
-/// What a mirror remembers of the frames that it saw: how often in this second, by their sums.
+/// What a mirror remembers of the frames that it saw.
 ///
-/// One word a place, so that no lock is needed: 40 bits of the sum, 16 of the second, 8 of the
-/// count. Two frames in one place forget each other, which costs a loop some rounds more.
+/// One word a place, so that no lock is needed. Two frames in one place forget each other, which
+/// costs a loop some rounds more.
 pub struct Echoes {
     /// So that nobody can make a frame that is taken for another.
     seeds: [u64; 2],
+    /// Keys of frames that were here lately.
     keys: [AtomicU64; PLACES],
+    /// How often a frame came within a second: 40 bits of its sum, 16 of the second, 8 of the count.
     places: [AtomicU64; PLACES],
 }
 
@@ -156,7 +158,8 @@ fn key_of(length: usize, words: &[[u8; 8]]) -> u64 {
         .fold(length as u64, |key, word| (key ^ u64::from_le_bytes(*word)).wrapping_mul(SPREAD))
 }
 
-/// The place of a key or a sum: its first six bits.
+/// The place of a key or a sum: its first bits, as many as tell places apart.
 fn index_of(number: u64) -> usize {
-    usize::try_from(number >> 58).unwrap_or_default()
+    const OTHERS: u32 = u64::BITS - PLACES.ilog2();
+    usize::try_from(number >> OTHERS).unwrap_or_default()
 }

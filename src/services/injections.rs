@@ -13,6 +13,7 @@ pub struct Injections {
     all: SpinLock<Option<All>>,
 }
 
+/// An injection, and the request that waits for it.
 type SharedInjection = Shared<Waiting<Injection>>;
 
 /// As many as may be under way, and those that are answered and still owned by who answers them: for

@@ -25,7 +25,7 @@ const TAG: u32 = 4;
 /// The copies that one call makes for a mirror.
 pub(super) struct Mirrored<'m, 'p, 'c> {
     mirror: &'m Mirror,
-    /// What they are originated for.
+    /// An owner of the mirror, for the tickets.
     owner: &'m Shared<Mirror>,
     /// One for each list of the traffic, and most make one list of copies.
     stakes: Stakes<Mirror>,
@@ -70,6 +70,7 @@ impl<'m, 'p, 'c> Mirrored<'m, 'p, 'c> {
         }
         mirrored.batch.into_lists()
     }
+
     /// Copies a list: what was one list is one list again.
     #[inline(always)]
     #[expect(

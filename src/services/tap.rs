@@ -30,7 +30,7 @@ use zerocopy::FromBytes;
 /// One tap: what it wants, and what it has copied and nobody has read.
 pub struct Tap {
     flags: u32,
-    /// Which adapters; all, where it is empty.
+    /// Which adapters; all, where there is none.
     luids: Option<Box<[u64]>>,
     pub(super) selection: Selection,
     pub(super) ring: Ring,

@@ -46,12 +46,12 @@
 
 pub mod adapter;
 pub mod adapters;
+pub mod batch;
 mod bind;
 pub mod copies;
 pub mod copying;
 pub mod counters;
 pub mod module;
-pub mod origin;
 mod pass;
 pub mod plan;
 pub mod state;

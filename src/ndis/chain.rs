@@ -2,11 +2,12 @@
 #![expect(unsafe_code, reason = "links NET_BUFFER_LISTs")]
 
 use super::{
+    cancel_id::CancelId,
     frame::Frame,
     handle::FilterHandle,
     homecoming::Homecoming,
     nbl::NetBufferList,
-    origin::{CancelId, Origin},
+    origin::Origin,
     pool::Pools,
     status::{Result, Status},
     sys::{self, NET_BUFFER_LIST},

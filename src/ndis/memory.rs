@@ -114,7 +114,8 @@ impl Drop for Block {
 /// # Invariants
 ///
 /// `inner` points to a live allocation whose count is the number of `Shared`s, those that
-/// [`Shared::into_raw`] took apart included.
+/// [`Shared::into_raw`] took apart included. It is all that there is, so that an `Option` of this is
+/// a pointer that may be null.
 #[repr(transparent)]
 pub struct Shared<T> {
     pub(super) inner: NonNull<Inner<T>>,

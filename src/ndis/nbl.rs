@@ -1,9 +1,9 @@
 #![expect(unsafe_code, reason = "wraps NET_BUFFER_LIST")]
 
 use super::{
+    cancel_id::CancelId,
     frame::{Frame, RawFrame},
     nb::NetBuffer,
-    origin::CancelId,
     pool::Pools,
     status::{Error, Result, Status},
     sys::{self, NET_BUFFER, NET_BUFFER_LIST},

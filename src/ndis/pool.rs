@@ -12,10 +12,10 @@
 #![expect(unsafe_code, reason = "wraps the NET_BUFFER and NET_BUFFER_LIST pools")]
 
 use super::{
+    cancel_id::CancelId,
     frame_buffers::{FrameBuffers, FrameLayout},
     handle::FilterHandle,
     nbl::{ListContext, NetBufferList},
-    origin::CancelId,
     status::{Error, Result},
     sys::{
         self, MEMORY_ALLOCATION_ALIGNMENT, NDIS_HANDLE, NDIS_OBJECT_HEADER, POOL_TAG, UCHAR, USHORT,

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     filter::{
+        batch::Batch,
         module::FilterModule,
-        origin::Batch,
         traffic::{Condition, Traffic},
     },
     ndis::{

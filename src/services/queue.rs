@@ -3,9 +3,9 @@
 use super::{injection::Injection, ticket::Ticket, turn::Turn};
 use crate::{
     filter::{
+        batch::Batch,
         counters::Counters,
         module::FilterModule,
-        origin::Batch,
         plan::{Plan, VLAN_TAG},
     },
     ndis::{

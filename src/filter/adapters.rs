@@ -3,14 +3,11 @@
 use super::{counters::Counters, module::FilterModule};
 use crate::ndis::{Error, Result, Shared, SpinLock};
 use heapless::Vec;
-use protocol::{CountersReply, Reason};
-
-/// Adapters that the driver serves at most.
-pub const LIMIT: usize = 128;
+use protocol::{CountersReply, Reason, limits};
 
 /// The filter modules, and what modules that are gone have counted.
 pub struct Adapters {
-    modules: SpinLock<Vec<Shared<FilterModule>, LIMIT>>,
+    modules: SpinLock<Vec<Shared<FilterModule>, { limits::ADAPTERS }>>,
     gone: Counters,
 }
 
@@ -31,7 +28,7 @@ impl Adapters {
     ///
     /// # Errors
     ///
-    /// [`Error::Resources`]: there are [`LIMIT`] already.
+    /// [`Error::Resources`]: there are [`limits::ADAPTERS`] already.
     pub fn insert(&self, module: Shared<FilterModule>) -> Result {
         let refused = self.modules.with(|modules| modules.push(module));
         // Out of the lock: a refused module may have no other owner.
@@ -59,7 +56,7 @@ impl Adapters {
 
     /// The modules that there are now.
     #[must_use]
-    pub fn all(&self) -> Vec<Shared<FilterModule>, LIMIT> {
+    pub fn all(&self) -> Vec<Shared<FilterModule>, { limits::ADAPTERS }> {
         self.modules.with(|modules| modules.clone())
     }
 

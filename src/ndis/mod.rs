@@ -20,8 +20,10 @@
 //! What types cannot say is what [`core::mem::forget`] does: a request that is forgotten is never
 //! answered, a [`Running`] that is forgotten keeps its module from pausing, and a list that is
 //! forgotten is lost, which NDIS notices when its pool is freed. None of these makes Rust unsound.
-//! Nor can they say that an image stays: a [`Registration`], a [`ControlDevice`] or a [`Deadline`]
-//! that is forgotten outlives it. A [`Driver`] keeps what it loads, and drops it.
+//! Nor can they say that what is not Rust's stays: a [`Registration`], a [`ControlDevice`] or a
+//! [`Deadline`] that is forgotten outlives the image, and a [`Worker`] must not be asked once the
+//! device that its [`WorkItem`] is of is gone. A [`Driver`] keeps what it loads until it is unloaded,
+//! when nobody has its device open.
 //!
 //! ```text
 //!             NDIS                               this layer                       a filter

@@ -1,8 +1,8 @@
 //! A value that is read on every processor without a lock, and replaced by one thread at a time.
 //!
-//! There are two places. Readers count themselves in at the place that is current; who replaces
-//! the value fills the other place, makes it current, and waits for the readers of the old one.
-//! Nothing is allocated but for the places themselves, so a replacement cannot fail.
+//! There are two sides. Readers count themselves in at the side that is current; who replaces
+//! the value fills the other side, makes it current, and waits for the readers of the old one.
+//! Nothing is allocated but for the sides themselves, so a replacement cannot fail.
 #![expect(unsafe_code, reason = "reads a value that only the count of its readers protects")]
 
 use super::{
@@ -18,18 +18,23 @@ use core::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
-/// Which of the two places is current.
+/// Which of the two sides is current.
 const NONE: u8 = 0;
 const LEFT: u8 = 1;
 const RIGHT: u8 = 2;
 
-/// One of the two places, and who reads it.
-struct Place<T> {
+/// One of the two sides, and who reads it.
+struct Side<T> {
     value: UnsafeCell<Option<T>>,
     readers: Calls,
 }
 
-impl<T> Place<T> {
+// SAFETY: readers share the value (`Sync`); it may end on any processor (`Send`).
+unsafe impl<T: Send + Sync> Sync for Side<T> {}
+// SAFETY: the value goes along.
+unsafe impl<T: Send> Send for Side<T> {}
+
+impl<T> Side<T> {
     fn try_new() -> Result<Shared<Self>> {
         Shared::try_new(Self { value: UnsafeCell::new(None), readers: Calls::try_new()? })
     }
@@ -39,20 +44,15 @@ impl<T> Place<T> {
 ///
 /// # Invariants
 ///
-/// - A place's value is written only under `replacing`, while the place is not current
+/// - A side's value is written only under `replacing`, while the side is not current
 ///   and nobody is counted in who found it so.
-/// - A place that is current is full.
+/// - A side that is current is full.
 pub struct Published<T> {
     current: AtomicU8,
     replacing: PassiveLock<()>,
-    left: Shared<Place<T>>,
-    right: Shared<Place<T>>,
+    left: Shared<Side<T>>,
+    right: Shared<Side<T>>,
 }
-
-// SAFETY: readers share the value (`Sync`); it may end on any processor (`Send`).
-unsafe impl<T: Send + Sync> Sync for Place<T> {}
-// SAFETY: the value goes along.
-unsafe impl<T: Send> Send for Place<T> {}
 
 impl<T> Published<T> {
     /// Nothing to read.
@@ -68,8 +68,8 @@ impl<T> Published<T> {
         Ok(Self {
             current: AtomicU8::new(NONE),
             replacing: PassiveLock::new(()),
-            left: Place::try_new()?,
-            right: Place::try_new()?,
+            left: Side::try_new()?,
+            right: Side::try_new()?,
         })
     }
 
@@ -92,15 +92,15 @@ impl<T> Published<T> {
         // Relaxed: whoever sees an old nothing came before the replacement.
         let mut current = self.current.load(Ordering::Relaxed);
         loop {
-            let place = self.place(current)?;
-            let call = place.readers.begin();
+            let side = self.side(current)?;
+            let call = side.readers.begin();
             // Counted in first, then looked again: in one total order with `replace`, either it
             // waits for this reader, or the reader sees that it came too late.
             let now = self.current.load(Ordering::SeqCst);
             if now == current {
-                // SAFETY: the place is current, so it is full and not written to until this
+                // SAFETY: the side is current, so it is full and not written to until this
                 // reader has left, by the type's invariant.
-                let value = unsafe { &*place.value.get() }.as_ref()?;
+                let value = unsafe { &*side.value.get() }.as_ref()?;
                 return Some(Reading { value, _call: call });
             }
             current = now;
@@ -117,7 +117,7 @@ impl<T> Published<T> {
         self.current.load(Ordering::Relaxed) == NONE
     }
 
-    fn place(&self, which: u8) -> Option<&Place<T>> {
+    fn side(&self, which: u8) -> Option<&Side<T>> {
         match which {
             LEFT => Some(&self.left),
             RIGHT => Some(&self.right),
@@ -142,17 +142,17 @@ impl<T> Published<T> {
             (Some(_), LEFT) => RIGHT,
             (Some(_), _) => LEFT,
         };
-        if let (Some(place), Some(fill)) = (self.place(next), fill) {
-            // SAFETY: the place is not current, and the replacement that made it so has waited
+        if let (Some(side), Some(fill)) = (self.side(next), fill) {
+            // SAFETY: the side is not current, and the replacement that made it so has waited
             // for its readers; nobody else replaces, for the lock is held.
-            let value = unsafe { &mut *place.value.get() };
+            let value = unsafe { &mut *side.value.get() };
             fill(value.get_or_insert_default());
         }
         self.current.store(next, Ordering::SeqCst);
-        if let Some(place) = self.place(old) {
-            place.readers.wait_for_all();
+        if let Some(side) = self.side(old) {
+            side.readers.wait_for_all();
             // SAFETY: not current any more, and its last reader has left.
-            let gone = unsafe { &mut *place.value.get() }.take();
+            let gone = unsafe { &mut *side.value.get() }.take();
             drop(gone);
         }
         drop(alone);

@@ -23,7 +23,8 @@ pub trait Work: Send + Sync + Sized + 'static {
 
 /// A work item of a device that is not queued; dropping it frees it.
 ///
-/// While it is queued, the system keeps the device, and with it the driver.
+/// While it is queued, the system keeps the device, and with it the driver; before and after, who
+/// has the device open does.
 ///
 /// # Invariants
 ///

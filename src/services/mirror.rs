@@ -15,7 +15,7 @@
 //! - Where a driver below the target sends on the source within the same call, and changes what it
 //!   sends, the copies of copies end when the stack does not suffice for more.
 //! - What left the machine and comes back by the network looks like any frame: see
-//!   [`echoes`](super::echoes).
+//!   [`echoes`](super::echoes). With a tag more each round, it is known by its tags.
 
 use super::{
     client::Client,

@@ -22,6 +22,9 @@ use wire::{Changes, Offloads, Source, Tag, Transmission, WireError, WireFrame, W
 /// Bytes of a tag.
 const TAG: u32 = 4;
 
+/// Bytes in front of a tag: the addresses.
+const ADDRESSES: usize = 12;
+
 /// The copies that one call makes for a mirror.
 pub(super) struct Mirrored<'m, 'p, 'c> {
     mirror: &'m Mirror,
@@ -148,7 +151,10 @@ impl<'m, 'p, 'c> Mirrored<'m, 'p, 'c> {
                 None => (selection.of(&frame), 0),
                 Some(_) => (selection.of(&Untagged(&frame)), TAG),
             };
-            if matches!(wanted, Ok(Some(_))) && frame.changes().contains(Changes::INCOMPLETE) {
+            if self.tag.is_some() && has_gone_round(&frame) {
+                self.drop_one(MirrorDrop::Loop);
+            } else if matches!(wanted, Ok(Some(_))) && frame.changes().contains(Changes::INCOMPLETE)
+            {
                 self.drop_one(MirrorDrop::Incomplete);
             } else {
                 self.frame(&frame, wanted, own, is_one);
@@ -265,6 +271,21 @@ const fn reason_of(error: WireError) -> MirrorDrop {
     }
 }
 
+/// Whether a frame with the tag of its mirror was copied twice by it before: it bears that tag three
+/// times, as no other frame does.
+///
+/// With a tag more each round no copy has the bytes of the one before. The priority does not count:
+/// a network may change it.
+fn has_gone_round<S: Source>(frame: &S) -> bool {
+    const VLAN: u32 = 0xFFFF_0FFF;
+    let mut tags = [0; 3 * TAG as usize];
+    let is_read = frame.read(ADDRESSES, &mut tags);
+    let (tags, _) = tags.as_chunks();
+    let mut vlans = tags.iter().map(|tag| u32::from_be_bytes(*tag) & VLAN);
+    let own = vlans.next();
+    is_read && vlans.all(|vlan| Some(vlan) == own)
+}
+
 /// A frame without the tag behind its addresses, which is there.
 struct Untagged<'f, S>(&'f WireFrame<'f, S>);
 
@@ -274,7 +295,6 @@ impl<S: Source> Source for Untagged<'_, S> {
     }
 
     fn read(&self, offset: usize, into: &mut [u8]) -> bool {
-        const ADDRESSES: usize = 12;
         let in_front = ADDRESSES.saturating_sub(offset).min(into.len());
         let Some((front, behind)) = into.split_at_mut_checked(in_front) else { return false };
         let next = offset.saturating_add(in_front).saturating_add(TAG as usize);

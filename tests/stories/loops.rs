@@ -6,7 +6,7 @@ use framecast_tests::{
     frame, frames, roomy, second,
 };
 use ndis_lab::{AdapterConfig, Handover, NblSpec, NtStatus};
-use protocol::{MirrorDrop, MirrorRequest, Reason};
+use protocol::{MirrorDrop, MirrorRequest, Reason, copies};
 
 const TOO_MANY_LINKS: NtStatus = NtStatus(0xC000_0265_u32.cast_signed());
 
@@ -122,6 +122,34 @@ fn a_copy_that_comes_back_by_the_network_goes_round_no_longer_than_a_limit() {
         drop(client);
         stage.end();
     }
+}
+
+#[test]
+fn a_copy_that_comes_back_with_its_tag_does_not_get_one_more_each_round() {
+    let stage = Stage::new();
+    let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));
+    let client = stage.client();
+    let mirror = mirror_all(source.config().luid, target.config().luid);
+    let tagged = MirrorRequest { flags: mirror.flags | copies::TAGGED, tag: 0xA064, ..mirror };
+    let id = add_mirror(&client, tagged, &[]).expect("it is added");
+    let with_tags = |count: usize, tag: [u8; 2]| {
+        let tags = [0x81, 0x00, tag[0], tag[1]].repeat(count);
+        [&frame(1, 300)[..12], &tags, &frame(1, 300)[12..]].concat()
+    };
+    target.connect(&source);
+    source.indicate_from_below([frame(1, 300)], false);
+    stage.lab.settle();
+    let record = mirror_record(&client, id);
+    assert_eq!((record.sent, record.dropped(MirrorDrop::Loop)), (2, 1));
+    let own = [0xA0, 0x64];
+    assert_eq!(bytes_of(&target.wire()), [with_tags(1, own), with_tags(2, own)]);
+    // Other frames with two tags are none of its copies; nor are such with its VLAN once.
+    let others = [with_tags(2, [0xA0, 0x65]), with_tags(1, own), with_tags(2, [0x00, 0x64])];
+    source.send_from_above(others);
+    let record = mirror_record(&client, id);
+    assert_eq!((record.sent, record.dropped(MirrorDrop::Loop)), (2 + 2, 1 + 1));
+    drop(client);
+    stage.end();
 }
 
 #[test]

@@ -322,6 +322,46 @@ fn no_cancellation_is_forgotten_however_early_it_comes() {
 }
 
 #[test]
+fn what_begins_while_its_handle_is_closed_ends_with_it() {
+    explore("closes", |stage| {
+        let (source, target) = (stage.adapter(roomy()), stage.adapter(second()));
+        let luid = source.config().luid;
+        source.set_send_policy(Policy::Held);
+        let (client, witness) = (stage.client(), stage.client());
+        let closer = client.transport().closer();
+        let is_expected =
+            |status| [NtStatus::CANCELLED, NtStatus::INVALID_HANDLE].contains(&status);
+        stage.lab.run(|scope| {
+            let client = &client;
+            scope.spawn(move || {
+                let started = start_tap(client, tap_all(), &[luid], &[]);
+                assert!(started.map_or_else(is_expected, |_| true), "{started:?}");
+            });
+            // Its frames do not come home: only the close ends it.
+            scope.spawn(move || {
+                let sent = inject_pending(client, luid, Direction::Send, &batch(frames(3, 60)));
+                let status = sent.wait().status;
+                assert!(is_expected(status), "{status}");
+            });
+            let mirror = mirror_all(luid, target.config().luid);
+            scope.spawn(move || {
+                let added = add_mirror(client, mirror, &[]);
+                assert!(added.map_or_else(is_expected, |_| true), "{added:?}");
+            });
+            closer.close();
+        });
+        assert_eq!(mirrors(&witness), []);
+        // Where none is left, there is room for as many taps as there may be.
+        let others: Vec<_> = (0..limits::TAPS).map(|_| stage.client()).collect();
+        for other in &others {
+            start_tap(other, tap_all(), &[luid], &[]).expect("there is room for a tap");
+        }
+        source.release_sends(Order::Forward);
+    })
+    .expect_clean();
+}
+
+#[test]
 fn who_has_an_answer_may_ask_again_at_once() {
     // As many as may be under way, so that there is room for no other until one is answered.
     let story = |stage: &Stage| {

@@ -85,6 +85,12 @@ impl File {
         Canceller { machine: Arc::clone(&self.machine), state: Arc::clone(&self.state) }
     }
 
+    /// Who can close the file while others use it, from whichever thread.
+    #[must_use]
+    pub fn closer(&self) -> Closer {
+        Closer { machine: Arc::clone(&self.machine), state: Arc::clone(&self.state) }
+    }
+
     /// Closes the file: IRP_MJ_CLEANUP, then IRP_MJ_CLOSE when no request is left.
     pub fn close(self) {
         drop(self);
@@ -114,6 +120,26 @@ impl Canceller {
     /// called.
     pub fn cancel_all(&self) -> usize {
         request::cancel_all(&self.machine, &self.state)
+    }
+}
+
+/// Closes a file's handle, as another thread of its program can at any moment: while the driver is
+/// inside of a request, too.
+///
+/// Whoever makes a request of the file after that is told INVALID_HANDLE.
+///
+/// Follows CloseHandle, and IRP_MJ_CLEANUP.
+#[derive(Clone, Debug)]
+pub struct Closer {
+    machine: Arc<Machine>,
+    state: Arc<FileState>,
+}
+
+impl Closer {
+    /// Closes the file, if it is not closed: IRP_MJ_CLEANUP, then IRP_MJ_CLOSE when no request is
+    /// left.
+    pub fn close(&self) {
+        request::close(&self.machine, &self.state);
     }
 }
 

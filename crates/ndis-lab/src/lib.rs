@@ -178,7 +178,7 @@ pub use adapter_config::AdapterConfig;
 pub use counters::Counters;
 pub use driver::Driver;
 pub use edge::{Order, Policy};
-pub use file::{Canceller, ControlResult, File, PendingControl};
+pub use file::{Canceller, Closer, ControlResult, File, PendingControl};
 pub use frame::{Completion, Frame, NbSpec, NblSpec};
 pub use image::{Import, LoadError, imports};
 pub use instructions::Instructions;

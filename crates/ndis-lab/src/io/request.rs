@@ -41,6 +41,8 @@ pub(crate) struct FileState {
 #[derive(Debug, Default)]
 struct Progress {
     outstanding: usize,
+    /// Its handle is closed: nobody makes a request of it any more.
+    handle_closed: bool,
     cleaned_up: bool,
     closed: bool,
 }
@@ -164,8 +166,11 @@ pub(crate) fn open(machine: &Arc<Machine>, name: &str, is_32_bit: bool) -> Resul
     }
 }
 
-/// Closes a file: cleanup now, close when no request is left.
+/// Closes a file, if it is not closed: cleanup now, close when no request is left.
 pub(crate) fn close(machine: &Arc<Machine>, file: &Arc<FileState>) {
+    if std::mem::replace(&mut lock(&file.progress).handle_closed, true) {
+        return;
+    }
     // A cleanup that is not completed is reported where it was dispatched.
     let _ = begin(machine, file, major::CLEANUP, 0, &[], 0).wait(machine);
     let mut queued = outstanding(machine, file);
@@ -212,7 +217,7 @@ fn send_close(machine: &Arc<Machine>, file: &Arc<FileState>) {
     let _ = begin(machine, file, major::CLOSE, 0, &[], 0).wait(machine);
 }
 
-/// Makes a request and sends it to the driver.
+/// Makes a request and sends it to the driver, unless it is one of a user whose handle is closed.
 pub(crate) fn begin(
     machine: &Arc<Machine>,
     file: &Arc<FileState>,
@@ -235,7 +240,20 @@ pub(crate) fn begin(
         done: Mutex::default(),
         changed: Signal::default(),
     });
-    lock(&file.progress).outstanding += 1;
+    let is_users = matches!(function, major::DEVICE_CONTROL | major::READ | major::WRITE);
+    {
+        let mut progress = lock(&file.progress);
+        if is_users && progress.handle_closed {
+            let result = ControlResult {
+                status: NtStatus::INVALID_HANDLE,
+                information: 0,
+                output: Vec::new(),
+            };
+            *lock(&request.done) = Some(result);
+            return request;
+        }
+        progress.outstanding += 1;
+    }
     lock(&machine.io).irps.insert(guest.address(), Arc::clone(&request));
     dispatch(machine, &request, guest);
     request

@@ -134,6 +134,11 @@ impl Mutant {
         &self.checks
     }
 
+    /// Whether a story, by its path, is to report it.
+    pub(super) fn names(&self, story: &str) -> bool {
+        self.checks.iter().any(|check| matches!(check, Check::Story(name) if name == story))
+    }
+
     /// The files that it changes, as it leaves them; `source` reads them as they are.
     ///
     /// # Errors

@@ -119,7 +119,10 @@ impl Stories {
         found: Findings,
     ) -> Result<Findings> {
         let start = Instant::now();
-        let queue = Mutex::new(self.names.iter());
+        // Those that must catch it are told first: however slow the machine is, there is time for them.
+        let must_catch = |name: &&String| mutant.is_some_and(|mutant| mutant.names(name));
+        let others = self.names.iter().filter(|name| !must_catch(name));
+        let queue = Mutex::new(self.names.iter().filter(must_catch).chain(others));
         let findings = Mutex::new(found);
         let guarded = self.guarded || mutant.is_some_and(Mutant::is_guarded);
         let is_enough = |name: &str| {

@@ -29,6 +29,8 @@ struct Piece {
     closed: bool,
     /// Parts that are away, start and end of each.
     held: Vec<(u64, u64)>,
+    /// Parts that come along with other lists, whoever has them.
+    lent: Vec<(u64, u64)>,
 }
 
 impl Piece {
@@ -36,6 +38,9 @@ impl Piece {
     fn is_away(&self, page: u64) -> bool {
         let mut from = page.max(self.start);
         let end = page + PAGE as u64;
+        if self.lent.iter().any(|part| part.0 < end && part.1 > from) {
+            return false;
+        }
         let mut parts: Vec<_> =
             self.held.iter().filter(|part| part.0 < end && part.1 > from).collect();
         parts.sort_unstable();
@@ -123,7 +128,7 @@ pub(crate) fn allocate(pages: usize, size: usize) -> u64 {
         first
     });
     let start = first + (pages * PAGE - size) as u64;
-    let piece = Piece { pages, start, closed: false, held: Vec::new() };
+    let piece = Piece { pages, start, closed: false, held: Vec::new(), lent: Vec::new() };
     arena.blocks.insert(first, piece);
     protect(first, pages, libc::PROT_READ | libc::PROT_WRITE);
     first
@@ -166,26 +171,57 @@ pub(crate) fn set_open(address: u64, open: bool) {
 
 /// Closes the pages of which all is away when this part of a block is, too.
 pub(crate) fn hold(part: (u64, u64)) {
+    add(part, |piece| &mut piece.held);
+}
+
+/// Opens the pages that a part of a block lies in, which is back.
+pub(crate) fn release(part: (u64, u64)) {
+    take(part, |piece| &mut piece.held);
+}
+
+/// Parts of blocks that are open to the driver, whoever else has them, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lent(Vec<(u64, u64)>);
+
+impl Lent {
+    pub(crate) fn new(parts: Vec<(u64, u64)>) -> Self {
+        for &part in &parts {
+            add(part, |piece| &mut piece.lent);
+        }
+        Self(parts)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        for &part in &self.0 {
+            take(part, |piece| &mut piece.lent);
+        }
+    }
+}
+
+/// Adds a part of a block to a list of such.
+fn add(part: (u64, u64), list: impl Fn(&mut Piece) -> &mut Vec<(u64, u64)>) {
     if lab_face(part.0) == part.0 {
         return;
     }
     let mut arena = lock(arena());
     if let Some((first, piece)) = arena.around(part.0) {
-        piece.held.push(round(part));
+        list(piece).push(round(part));
         refresh(first, piece, part.0, part.1);
     }
 }
 
-/// Opens the pages that a part of a block lies in, which is back.
-pub(crate) fn release(part: (u64, u64)) {
+/// Takes a part of a block off a list of such.
+fn take(part: (u64, u64), list: impl Fn(&mut Piece) -> &mut Vec<(u64, u64)>) {
     if lab_face(part.0) == part.0 {
         return;
     }
     let mut arena = lock(arena());
-    if let Some((first, piece)) = arena.around(part.0)
-        && let Some(index) = piece.held.iter().position(|&held| held == round(part))
-    {
-        piece.held.swap_remove(index);
+    let Some((first, piece)) = arena.around(part.0) else { return };
+    let parts = list(piece);
+    if let Some(index) = parts.iter().position(|&held| held == round(part)) {
+        parts.swap_remove(index);
         refresh(first, piece, part.0, part.1);
     }
 }

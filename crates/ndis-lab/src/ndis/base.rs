@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use crate::abi::nbl::NetBuffer;
 use crate::frame::{NbSpec, NblSpec};
+use crate::guard::Lent;
 use crate::machine::Machine;
 use crate::ndis::adapter::Arrival;
 use crate::ndis::module::Module;
@@ -45,7 +46,12 @@ pub(crate) fn pass_down(machine: &Arc<Machine>, module: &Arc<Module>, arrival: &
     for &(list, _) in &arrival.lists {
         lists.push(NblSpec::many(chain::buffers(list).into_iter().map(|it| spec(it, handover))));
     }
+    // What goes down again is the driver's to look at, in the lists that bring it.
+    let memory = lists.iter().flat_map(|list| &list.buffers).flat_map(|buffer| &buffer.memory);
+    let parts = memory.map(|&(start, length)| (start.address(), start.address() + length as u64));
+    let lent = Lent::new(parts.collect());
     protocol::send(machine, &below, lists, 0);
+    drop(lent);
 }
 
 fn spec(buffer: crate::guest::Guest<NetBuffer>, handover: Handover) -> NbSpec {

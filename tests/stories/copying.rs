@@ -134,6 +134,11 @@ fn a_checksum_that_was_left_to_the_adapter_is_complete_in_the_copy() {
     all.are([&right], record::CHECKSUM_COMPLETED);
 }
 
+/// A large send of TCP over IPv4, in segments of so many bytes.
+const fn large_send(segment: u32) -> OutOfBand {
+    OutOfBand::LargeSendV2 { segment, tcp_header_offset: TCP_OFFSET, version: IpVersion::V4 }
+}
+
 #[test]
 fn a_large_send_is_cut_as_the_adapter_cuts_it() {
     let payload = payload(10_000);
@@ -150,11 +155,7 @@ fn a_large_send_is_cut_as_the_adapter_cuts_it() {
         .collect();
     let large =
         tcp_segment(&Segment { sequence: 5000, identification: 7, push: true, payload: &payload });
-    let large_send = OutOfBand::LargeSendV2 {
-        segment: 1460,
-        tcp_header_offset: TCP_OFFSET,
-        version: IpVersion::V4,
-    };
+    let large_send = large_send(1460);
     let list = NblSpec::of(NbSpec::new(large).split([54, 4096, 4096])).with(large_send);
     let all = seen(|source| source.send_from_above([list]));
     assert_eq!(all.tapped.bytes(), expected);
@@ -168,11 +169,7 @@ fn a_large_send_for_a_larger_mtu_fits_the_target() {
     let payload = payload(20_000);
     let large =
         tcp_segment(&Segment { sequence: 1, identification: 1, push: true, payload: &payload });
-    let large_send = OutOfBand::LargeSendV2 {
-        segment: 8960,
-        tcp_header_offset: TCP_OFFSET,
-        version: IpVersion::V4,
-    };
+    let large_send = large_send(8960);
     let all = seen(|source| source.send_from_above([NblSpec::from(large).with(large_send)]));
     let lengths: Vec<_> = all.tapped.frames.iter().map(|(it, _)| it.length).collect();
     assert_eq!(lengths, [9014, 9014, 2080 + 54], "as the source's wire has it");
@@ -344,11 +341,7 @@ fn of_a_large_send_every_frame_that_cannot_be_mapped_is_counted() {
     let payload = payload(10_000);
     let large =
         tcp_segment(&Segment { sequence: 5000, identification: 7, push: true, payload: &payload });
-    let large_send = OutOfBand::LargeSendV2 {
-        segment: 1460,
-        tcp_header_offset: TCP_OFFSET,
-        version: IpVersion::V4,
-    };
+    let large_send = large_send(1460);
     let stage = Stage::new();
     let source = stage.adapter(roomy());
     let target = stage.adapter(AdapterConfig::numbered(2));

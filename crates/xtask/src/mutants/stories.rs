@@ -17,22 +17,7 @@ use super::{
     Check, Mutant,
     findings::{Failure, Findings},
 };
-use crate::{progress, workspace::Workspace};
-
-/// The stories that do not run the driver that they are told of.
-const BESIDE: &[&str] = &[
-    "any_filter",
-    "demo",
-    "header",
-    "makefile",
-    "mutants",
-    "package",
-    "plan",
-    "selftest",
-    "state",
-    "ui",
-    "vm",
-];
+use crate::{progress, test::BESIDE, workspace::Workspace};
 
 /// The stories that are told first: those that assert nothing before the lab's verdict.
 const FIRST: &str = "verdict";
